@@ -1,0 +1,1 @@
+"""Datasets: the contract they keep, how they are stored, scaled and described."""

@@ -1,0 +1,94 @@
+"""Per-field scales, fitted on the training split, invertible, saved with the data.
+
+Two normalisations share one set of facts: `standard` has zero mean and unit standard deviation,
+`range` maps the extremes of the training split to [0, 1] (PARC's, one range per field, so that
+signed velocities keep their sign).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from tessera.data import store
+from tessera.errors import DataError
+
+Kind = Literal["standard", "range"]
+
+
+class Statistics(NamedTuple):
+    """What is known of one field over the training split, in the field's SI unit."""
+
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+
+
+class Scale(NamedTuple):
+    """An affine map, scaled = (value - offset) / factor."""
+
+    offset: float
+    factor: float
+
+    def apply(self, value):
+        """Return the scaled value of a float, numpy array or tensor in SI units."""
+        return (value - self.offset) / self.factor
+
+    def invert(self, scaled):
+        """Return the value in SI units."""
+        return scaled * self.factor + self.offset
+
+
+Scales = dict[str, Scale]
+
+
+def fit(dataset: xr.Dataset, fields: Iterable[str], where: str) -> dict[str, Statistics]:
+    """Return the statistics of each field over the training cases of an ensemble.
+
+    Raises
+    ------
+    DataError
+        There is no training case, or a field is constant or not finite.
+    """
+    train = dataset.isel(case=np.flatnonzero(dataset["split"].values == "train"))
+    if train.sizes["case"] == 0:
+        raise DataError(f"{where}: expected training cases, got none")
+    found = {}
+    for name in fields:
+        values = train[name].astype("float64")
+        numbers = Statistics(*(float(n) for n in (values.mean(), values.std(), values.min(), values.max())))
+        if not np.all(np.isfinite(numbers)) or numbers.std == 0.0:
+            raise DataError(f"{where}: {name}: expected a finite field that varies, got {numbers}")
+        found[name] = numbers
+    return found
+
+
+def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Scales:
+    """Return the scale of each field for a kind of normalisation."""
+    if kind == "standard":
+        return {name: Scale(s.mean, s.std) for name, s in statistics.items()}
+    return {name: Scale(s.minimum, s.maximum - s.minimum) for name, s in statistics.items()}
+
+
+def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
+    """Write the statistics as JSON, whole or not at all."""
+    store.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
+
+
+def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
+    """Return the statistics and attributes of a scale file.
+
+    Raises
+    ------
+    DataError
+        The file is missing or is not a scale file.
+    """
+    content = store.read_json(path)
+    try:
+        found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
+        return found, dict(content["attrs"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path}: expected a scale file, got {error!r}") from None

@@ -1,0 +1,164 @@
+"""Files that are whole or not there: netCDF4 cases, Zarr stores with a manifest, JSON, text.
+
+Everything is written beside its place and renamed. A Zarr store is a folder, so it gets a
+manifest: a JSON file, renamed last, that names the store and holds its checksum; whoever
+opens the manifest knows that the store is whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from tessera.errors import DataError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and rename it to `path` when the block ends well.
+
+    The temporary file or folder lies beside `path` and is removed when the block fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _remove(beside)
+    try:
+        yield beside
+        if path.is_dir():
+            _remove(path)
+        os.replace(beside, path)
+    finally:
+        _remove(beside)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    DataError
+        The file is missing or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected a file, found none") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: expected a JSON object, got {_short(error)}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as one netCDF4 file, whole or not at all; floats are compressed without loss."""
+    packed = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.data_vars.items()
+        if variable.dtype.kind == "f" and variable.ndim > 1
+    }
+    with whole(path) as beside:
+        dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
+
+
+def open_netcdf(path: Path) -> xr.Dataset:
+    """Read a netCDF4 file into memory.
+
+    Raises
+    ------
+    DataError
+        The file is missing, truncated or not netCDF.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: expected a netCDF file, found none")
+    try:
+        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
+            return dataset.load()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"{path}: expected a whole netCDF file, got {_short(error)}") from None
+
+
+def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | None = None) -> None:
+    """Write a dataset as a Zarr store beside its manifest, whole or not at all.
+
+    Parameters
+    ----------
+    dataset
+        What to store; dask arrays are computed chunk by chunk.
+    manifest
+        Path of the manifest; the store is the folder of the same stem with suffix `.zarr`.
+    facts
+        What else the manifest shall say.
+    """
+    place = manifest.with_suffix(".zarr")
+    manifest.unlink(missing_ok=True)
+    with whole(place) as beside:
+        for variable in dataset.variables.values():
+            variable.encoding = {}
+        dataset.to_zarr(beside, mode="w", zarr_format=3, consolidated=False)
+        checksum = _tree_digest(beside)
+    write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
+
+
+def open_zarr(manifest: Path) -> xr.Dataset:
+    """Open the Zarr store that a manifest names, lazily, after verifying its checksum.
+
+    Raises
+    ------
+    DataError
+        The manifest or the store is missing, or the store is not what the manifest says.
+    """
+    said = read_json(manifest)
+    if "store" not in said or "sha256" not in said:
+        raise DataError(f"{manifest}: expected keys 'store' and 'sha256', got {sorted(said)}")
+    place = manifest.parent / Path(str(said["store"])).name
+    if not place.is_dir():
+        raise DataError(f"{place}: expected a Zarr store, found none")
+    found = _tree_digest(place)
+    if found != said["sha256"]:
+        raise DataError(
+            f"{place}: expected checksum {said['sha256'][:12]}, got {found[:12]}; delete {manifest.name} to rebuild it"
+        )
+    try:
+        return xr.open_zarr(place, consolidated=False, decode_timedelta=False, chunks={})
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{place}: expected a whole Zarr store, got {_short(error)}") from None
+
+
+def _tree_digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(file.relative_to(folder).as_posix().encode())
+        with open(file, "rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _short(error: BaseException) -> str:
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -1,0 +1,24 @@
+"""What can go wrong, by whose doing; `cli` turns each into one line and an exit code.
+
+Messages read *where: expected what, got what*.
+"""
+
+
+class TesseraError(ValueError):
+    """Anything that a user can be told in one line."""
+
+
+class ConfigError(TesseraError):
+    """A study or an argument asks for something impossible."""
+
+
+class DataError(TesseraError):
+    """A file is missing, broken, or belongs to another study."""
+
+
+class ValidityError(TesseraError):
+    """A simulation left the range in which its equations hold; names case, time and cell."""
+
+
+class TrainingError(TesseraError):
+    """A training cannot go on, for example after a non-finite loss."""

@@ -1,0 +1,31 @@
+"""One study, one configuration: YAML files, checked once, become one frozen `Study`.
+
+Sections follow the way of the data; only `tessera.stages` sees them, everything below takes plain
+arguments. `load` reads a study file and its overlays; an unknown key, a wrong type or an impossible
+value is one line with the path of the key.
+"""
+
+from tessera.study.ensembles import Ensemble, Ensembles, Material, Solver
+from tessera.study.evaluation import Evaluation
+from tessera.study.networks import Coupled, Decoupled, Dynamics, Rival, Rivals, TokenizerSection, Training, Transfer
+from tessera.study.study import Study, load, merge, schema
+
+__all__ = [
+    "Coupled",
+    "Decoupled",
+    "Dynamics",
+    "Ensemble",
+    "Ensembles",
+    "Evaluation",
+    "Material",
+    "Rival",
+    "Rivals",
+    "Solver",
+    "Study",
+    "TokenizerSection",
+    "Training",
+    "Transfer",
+    "load",
+    "merge",
+    "schema",
+]

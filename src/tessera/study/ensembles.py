@@ -1,0 +1,136 @@
+"""The sections that decide the ensembles: material, solver, and one section per scale."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from tessera.study.section import Fraction, Range, Section
+
+
+class MieGruneisen(Section):
+    """Mie-Grueneisen solid on its reference isentrope, with void closure."""
+
+    kind: Literal["mie-gruneisen"] = Field(description="Name of the law.")
+    density: PositiveFloat = Field(1891.0, description="Density of the unshocked solid [kg/m3].")
+    sound_speed: PositiveFloat = Field(2901.0, description="Bulk sound speed c0 of the unshocked solid [m/s].")
+    slope: PositiveFloat = Field(2.058, description="Slope s of the shock speed, Us = c0 + s up [1].")
+    gruneisen: PositiveFloat = Field(1.1, description="Grueneisen coefficient, constant [1].")
+    temperature: PositiveFloat = Field(300.0, description="Temperature of the unshocked solid [K].")
+
+
+class Tarver(Section):
+    """Three-step decomposition of HMX after Tarver."""
+
+    kind: Literal["tarver"] = Field(description="Name of the kinetics.")
+
+
+class Inert(Section):
+    """No reaction."""
+
+    kind: Literal["inert"] = Field(description="Name of the kinetics.")
+
+
+class Material(Section):
+    """What the solid is."""
+
+    eos: MieGruneisen = Field(description="Equation of state.")
+    reaction: Annotated[Tarver | Inert, Field(discriminator="kind")] = Field(description="Kinetics.")
+    viscosity: NonNegativeFloat = Field(description="Shear viscosity of the shocked solid [Pa s].")
+
+
+class Solver(Section):
+    """How the equations are solved."""
+
+    cfl: float = Field(description="Courant number of a time step [1].", gt=0.0, le=0.9)
+    precision: Literal["float32", "float64"] = Field(description="Floating-point type of the kernels.")
+    temperature_cap: PositiveFloat = Field(description="Highest temperature allowed [K]; what it removes is recorded.")
+    jet_energy_cap: PositiveFloat = Field(
+        description="Highest specific internal energy of material below half the solid's density [J/kg]; recorded."
+    )
+
+
+class SinglePore(Section):
+    """One pore in each case, the building block."""
+
+    kind: Literal["single-pore"] = Field(description="Kind of microstructure.")
+    diameter: Range = Field(description="Equivalent diameter, drawn log-uniformly [m].")
+    centre_x: Range = Field(description="Centre along x, as a fraction of the length [1].")
+    centre_y: Range = Field(description="Centre along y, as a fraction of the height [1].")
+
+
+class Packing(Section):
+    """A random packing of pores that do not touch."""
+
+    kind: Literal["packing"] = Field(description="Kind of microstructure.")
+    porosity: Range = Field(description="Area fraction of the pores [1].")
+    smallest_diameter: Range = Field(description="Smallest equivalent diameter of a case [m].")
+    largest_diameter: Range = Field(description="Largest equivalent diameter of a case [m].")
+    gap: NonNegativeFloat = Field(description="Least solid between two pores [m].")
+    inlet: NonNegativeFloat = Field(description="Length free of pores behind the inlet [m].")
+
+
+class Split(Section):
+    """How many cases serve for what; a case serves for one thing only."""
+
+    train: PositiveInt = Field(description="Cases that networks learn from.")
+    validation: PositiveInt = Field(description="Cases that choose the best epoch.")
+    test: PositiveInt = Field(description="Cases that are scored.")
+
+    @property
+    def total(self) -> int:
+        """Number of cases that the split speaks of."""
+        return self.train + self.validation + self.test
+
+
+class Ensemble(Section):
+    """One ensemble of simulations."""
+
+    cases: PositiveInt = Field(description="Number of simulations.")
+    split: Split = Field(description="Cases per split; together no more than `cases`.")
+    cells: tuple[PositiveInt, PositiveInt] = Field(description="Computed cells along y and x.")
+    cell_size: PositiveFloat = Field(description="Width of a computed cell [m].")
+    average: PositiveInt = Field(description="Stored cells are means of average x average computed cells.")
+    snapshots: int = Field(description="Stored snapshots, the first at time 0.", ge=3)
+    interval: PositiveFloat = Field(description="Time between two snapshots [s].")
+    shard: PositiveInt = Field(description="Simulations that one job runs.")
+    particle_velocity: Range = Field(description="Particle velocity behind the shock at the inlet [m/s].")
+    microstructure: Annotated[SinglePore | Packing, Field(discriminator="kind")] = Field(description="Pores.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Ensemble":
+        if self.split.total > self.cases:
+            raise ValueError(f"split: expected at most {self.cases} cases together, got {self.split.total}")
+        for axis, cells in zip("yx", self.cells, strict=True):
+            if cells % self.average:
+                raise ValueError(f"cells: expected a multiple of average = {self.average} along {axis}, got {cells}")
+        if self.particle_velocity.low <= 0.0:
+            raise ValueError(f"particle_velocity.low: expected a positive velocity, got {self.particle_velocity.low:g}")
+        return self
+
+    @property
+    def stored_cells(self) -> tuple[int, int]:
+        """Stored cells along y and x."""
+        return self.cells[0] // self.average, self.cells[1] // self.average
+
+    @property
+    def stored_cell_size(self) -> float:
+        """Width of a stored cell [m]."""
+        return self.cell_size * self.average
+
+    @property
+    def shards(self) -> int:
+        """Number of jobs that simulate the ensemble."""
+        return -(-self.cases // self.shard)
+
+
+class Ensembles(Section):
+    """Both scales."""
+
+    micro: Ensemble = Field(description="Cheap simulations of one pore each.")
+    meso: Ensemble = Field(description="Costly simulations of many pores each.")
+
+    def __getitem__(self, scale: str) -> Ensemble:
+        return {"micro": self.micro, "meso": self.meso}[scale]
+
+
+__all__ = ["Ensemble", "Ensembles", "Fraction", "Inert", "Material", "MieGruneisen", "Packing", "SinglePore", "Solver"]

@@ -1,0 +1,24 @@
+"""The section that decides predictions, scores and the report."""
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from tessera.study.section import Section
+
+
+class Shown(Section):
+    """Snapshots that the figures show."""
+
+    micro: tuple[NonNegativeInt, ...] = Field(description="Snapshots of micro cases.", min_length=1)
+    meso: tuple[NonNegativeInt, ...] = Field(description="Snapshots of meso cases.", min_length=1)
+
+    def __getitem__(self, scale: str) -> tuple[int, ...]:
+        return {"micro": self.micro, "meso": self.meso}[scale]
+
+
+class Evaluation(Section):
+    """How predictions are made, scored and shown."""
+
+    start: PositiveInt = Field(description="Snapshot that a prediction starts from; the shock is inside.")
+    samples: PositiveInt = Field(description="Members that a probabilistic model predicts.")
+    hotspot_temperature: PositiveFloat = Field(description="Temperature above which a cell belongs to a hotspot [K].")
+    snapshots: Shown = Field(description="Snapshots that the figures show, per scale.")
