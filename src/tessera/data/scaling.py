@@ -59,7 +59,7 @@ def fit(dataset: xr.Dataset, fields: Iterable[str], where: str) -> dict[str, Sta
     found = {}
     for name in fields:
         values = train[name].astype("float64")
-        numbers = Statistics(*(float(n) for n in (values.mean(), values.std(), values.min(), values.max())))
+        numbers = Statistics(*(float(n) for n in (f(skipna=False) for f in (values.mean, values.std, values.min, values.max))))
         if not np.all(np.isfinite(numbers)) or numbers.std == 0.0:
             raise DataError(f"{where}: {name}: expected a finite field that varies, got {numbers}")
         found[name] = numbers

@@ -114,7 +114,7 @@ def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | No
     with whole(place) as beside:
         for variable in dataset.variables.values():
             variable.encoding = {}
-        dataset.to_zarr(beside, mode="w", zarr_format=3, consolidated=False)
+        dataset.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
         checksum = _tree_digest(beside)
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
@@ -139,7 +139,7 @@ def open_zarr(manifest: Path) -> xr.Dataset:
             f"{place}: expected checksum {said['sha256'][:12]}, got {found[:12]}; delete {manifest.name} to rebuild it"
         )
     try:
-        return xr.open_zarr(place, consolidated=False, decode_timedelta=False, chunks={})
+        return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{place}: expected a whole Zarr store, got {_short(error)}") from None
 

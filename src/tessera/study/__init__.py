@@ -7,24 +7,21 @@ value is one line with the path of the key.
 
 from tessera.study.ensembles import Ensemble, Ensembles, Material, Solver
 from tessera.study.evaluation import Evaluation
-from tessera.study.networks import Coupled, Decoupled, Dynamics, Rival, Rivals, TokenizerSection, Training, Transfer
+from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, TokenizerSection, Training
 from tessera.study.study import Study, load, merge, schema
 
 __all__ = [
-    "Coupled",
-    "Decoupled",
+    "CNextSection",
     "Dynamics",
     "Ensemble",
     "Ensembles",
     "Evaluation",
     "Material",
-    "Rival",
-    "Rivals",
+    "PARCv2Section",
     "Solver",
     "Study",
     "TokenizerSection",
     "Training",
-    "Transfer",
     "load",
     "merge",
     "schema",

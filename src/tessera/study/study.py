@@ -1,6 +1,7 @@
 """The whole study, and the strict loader of its files."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,17 @@ from tessera.study.networks import Dynamics, Rivals, TokenizerSection, Training
 from tessera.study.section import Section
 
 MODELS = ("tessera", "parcv2", "cnext")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that reads 1e-3 as a number, as YAML 1.2 does; PyYAML alone reads it as text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
 
 
 class Study(Section):
@@ -126,7 +138,7 @@ def read(path: Path) -> dict[str, Any]:
         The file is missing or is not a YAML mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable study file, got {error.__class__.__name__}") from None
     except yaml.YAMLError as error:
@@ -147,7 +159,7 @@ def validate(content: Mapping[str, Any], where: str) -> Study:
     try:
         return Study.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_line(error)}") from None
+        raise ConfigError(f"{where}: {_line(error, content)}") from None
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: expected plain YAML values, got {error}") from None
 
@@ -166,9 +178,9 @@ def load(paths: Sequence[Path]) -> Study:
     return validate(content, ", ".join(map(str, paths)))
 
 
-def _line(error: ValidationError) -> str:
+def _line(error: ValidationError, content: Any) -> str:
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"] if part not in {"inert", "tarver"}) or "study"
+    key = _key(first["loc"], content) or "study"
     if first["type"] == "extra_forbidden":
         return f"{key}: expected a known key, got {first['loc'][-1]!r}"
     if first["type"] == "missing":
@@ -178,3 +190,14 @@ def _line(error: ValidationError) -> str:
         return message if key == "study" else f"{key}.{message}" if ":" in message.split(" ")[0] else f"{key}: {message}"
     expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"{key}: expected {expected}, got {first['input']!r}"
+
+
+def _key(loc: Sequence[int | str], content: Any) -> str:
+    """Return the dotted path of a key, without the tags of unions, which are no keys."""
+    path = []
+    for position, part in enumerate(loc):
+        inside = (isinstance(content, Mapping) and part in content) or isinstance(content, list)
+        if inside or position == len(loc) - 1:
+            path.append(str(part))
+            content = content[part] if inside else None
+    return ".".join(path)

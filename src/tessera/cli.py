@@ -1,0 +1,320 @@
+"""The command line: one sub-command per stage, one line of error.
+
+Stages are imported when their command runs, so that `tessera check` and the start of a
+simulation never wait for torch. This module alone turns an error into a line and an exit code:
+2 for what the user or the data said, 130 and 143 for Ctrl-C and SIGTERM.
+"""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from tessera import __version__
+from tessera.errors import DataError, TesseraError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+fit_app = typer.Typer(no_args_is_help=True, help="Train a network of the study.")
+app.add_typer(fit_app, name="fit")
+
+StudyFile = Annotated[Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")]
+Out = Annotated[Path, typer.Option("--out", help="Where the result lands, whole or not at all.")]
+Scale = Annotated[str, typer.Option("--scale", help="micro or meso.")]
+Design = Annotated[Path, typer.Option("--design", help="Design of the ensemble.")]
+Ensemble = Annotated[Path, typer.Option("--ensemble", help="Manifest of an ensemble.")]
+Latents = Annotated[Path, typer.Option("--latents", help="Manifest of cached latents.")]
+ScalesFile = Annotated[Path, typer.Option("--scales", help="Scales of the training split.")]
+Field = Annotated[str, typer.Option("--field", help="Name of the field.")]
+State = Annotated[Path, typer.Option("--state", help="Folder of the training state, to resume from.")]
+History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
+MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
+Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write the resolved study here.")] = None,
+) -> None:
+    """Validate a study without running anything."""
+    from tessera import stages
+    from tessera.study import load
+
+    study = load(files)
+    if out is not None:
+        stages.write_study(study, out)
+    logging.getLogger("tessera").info("%s: a valid study named %r", ", ".join(map(str, files)), study.name)
+
+
+@app.command()
+def design(study: StudyFile, scale: Scale, out: Out) -> None:
+    """Draw the seeded design of an ensemble."""
+    from tessera.stages import ensembles
+
+    ensembles.draw_design(_study(study), _scale(scale), out)
+
+
+@app.command()
+def simulate(
+    study: StudyFile,
+    scale: Scale,
+    design: Design,
+    shard: Annotated[int, typer.Option("--shard", help="Which cases: shard, shard + 1, ... times its size.", min=0)],
+    out: Out,
+) -> None:
+    """Simulate the cases of one shard; whole cases of the same key are kept."""
+    from tessera.stages import ensembles
+
+    ensembles.simulate_shard(_study(study), _scale(scale), design, shard, out)
+
+
+@app.command()
+def assemble(
+    study: StudyFile,
+    scale: Scale,
+    design: Design,
+    out: Out,
+    shards: Annotated[list[Path], typer.Argument(help="Manifests of all shards.")],
+) -> None:
+    """Assemble the cases of an ensemble as one Zarr store."""
+    from tessera.stages import ensembles
+
+    ensembles.assemble(_study(study), _scale(scale), design, shards, out)
+
+
+@app.command()
+def scales(study: StudyFile, scale: Scale, ensemble: Ensemble, out: Out) -> None:
+    """Fit the per-field scales on the training split."""
+    from tessera.stages import ensembles
+
+    ensembles.fit_scales(_study(study), _scale(scale), ensemble, out)
+
+
+@fit_app.command("tokenizer")
+def fit_tokenizer(
+    study: StudyFile,
+    field: Field,
+    scales: ScalesFile,
+    state: State,
+    out: Out,
+    history: History,
+    ensembles: Annotated[list[Path], typer.Argument(help="Manifests of the ensembles to learn from.")],
+) -> None:
+    """Train the autoencoder of one field."""
+    from tessera.stages import networks
+
+    networks.fit_tokenizer(_study(study), field, scales, ensembles, state, out, history)
+
+
+@app.command()
+def encode(
+    study: StudyFile,
+    ensemble: Ensemble,
+    out: Out,
+    tokenizers: Annotated[list[Path], typer.Argument(help="Checkpoints of all tokenizers.")],
+) -> None:
+    """Cache the latents of an ensemble."""
+    from tessera.stages import networks
+
+    networks.encode(_study(study), ensemble, tokenizers, out)
+
+
+@app.command()
+def reconstruct(
+    study: StudyFile,
+    ensemble: Ensemble,
+    out: Out,
+    tokenizers: Annotated[list[Path], typer.Argument(help="Checkpoints of all tokenizers.")],
+    split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
+) -> None:
+    """Decode the encoded truth: what the tokenizers can say at best."""
+    from tessera.stages import networks
+
+    networks.reconstruct(_study(study), ensemble, tokenizers, split, out)
+
+
+@fit_app.command("decoupled")
+def fit_decoupled(
+    study: StudyFile, field: Field, latents: Latents, state: State, out: Out, history: History
+) -> None:
+    """Train the evolution of one field alone."""
+    from tessera.stages import networks
+
+    networks.fit_decoupled(_study(study), field, latents, state, out, history)
+
+
+@fit_app.command("coupled")
+def fit_coupled(
+    study: StudyFile,
+    latents: Latents,
+    ensemble: Ensemble,
+    tokenizer: Tokenizers,
+    decoupled: Annotated[list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")],
+    state: State,
+    out: Out,
+    history: History,
+) -> None:
+    """Train the evolution of all fields together, at micro scale."""
+    from tessera.stages import networks
+
+    networks.fit_coupled(_study(study), latents, ensemble, tokenizer, decoupled, state, out, history)
+
+
+@fit_app.command("transfer")
+def fit_transfer(
+    study: StudyFile,
+    meso_cases: MesoCases,
+    seed: Seed,
+    latents: Latents,
+    ensemble: Ensemble,
+    coupled: Annotated[Path, typer.Option("--coupled", help="Checkpoint of the coupled micro model.")],
+    state: State,
+    out: Out,
+    history: History,
+) -> None:
+    """Fine-tune the coupled micro model on few meso cases."""
+    from tessera.stages import networks
+
+    networks.fit_transfer(_study(study), meso_cases, seed, latents, ensemble, coupled, state, out, history)
+
+
+@fit_app.command("parcv2")
+def fit_parcv2(
+    study: StudyFile,
+    meso_cases: MesoCases,
+    seed: Seed,
+    ensemble: Ensemble,
+    scales: ScalesFile,
+    state: State,
+    out: Out,
+    history: History,
+) -> None:
+    """Train PARCv2 on meso cases alone."""
+    from tessera.stages import networks
+
+    networks.fit_parcv2(_study(study), meso_cases, seed, ensemble, scales, state, out, history)
+
+
+@fit_app.command("cnext")
+def fit_cnext(
+    study: StudyFile,
+    meso_cases: MesoCases,
+    seed: Seed,
+    ensemble: Ensemble,
+    scales: ScalesFile,
+    state: State,
+    out: Out,
+    history: History,
+) -> None:
+    """Train the residual CNextU-Net on meso cases alone."""
+    from tessera.stages import networks
+
+    networks.fit_cnext(_study(study), meso_cases, seed, ensemble, scales, state, out, history)
+
+
+@app.command()
+def predict(
+    study: StudyFile,
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")],
+    ensemble: Ensemble,
+    out: Out,
+    split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
+) -> None:
+    """Roll a model out from the first snapshots of a split."""
+    from tessera.stages import networks
+
+    networks.predict(_study(study), checkpoint, ensemble, split, out)
+
+
+@app.command()
+def score(
+    study: StudyFile,
+    scale: Scale,
+    ensemble: Ensemble,
+    out: Out,
+    summary: Annotated[Path, typer.Option("--summary", help="Where the summary lands, as CSV.")],
+    predictions: Annotated[list[Path], typer.Argument(help="Manifests of the predictions.")],
+) -> None:
+    """Score predictions against the truth."""
+    from tessera.stages import evaluation
+
+    evaluation.score(_study(study), _scale(scale), ensemble, predictions, out, summary)
+
+
+@app.command()
+def report(
+    study: StudyFile,
+    results: Annotated[Path, typer.Option("--results", help="Folder of the study's results.")],
+    out: Out,
+) -> None:
+    """Write the report, one page that works offline, and its figures as PDF."""
+    from tessera.stages import evaluation
+
+    evaluation.report(_study(study), results, out)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; leave with 0, 2, 130 or 143."""
+    _log_to_stderr()
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer._click.ClickException as error:
+        _refuse(error.format_message(), 2)
+    except TesseraError as error:
+        _refuse(str(error), 2)
+    except OSError as error:
+        _refuse(f"{error.filename or 'files'}: expected to read or write, got {error.strerror or error}", 2)
+    except MemoryError:
+        _refuse("memory: expected enough for this stage, got none", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _refuse("interrupted; finished parts are kept, run it again to carry on", 130)
+    except _Terminated:
+        _refuse("terminated; finished parts are kept, run it again to carry on", 143)
+
+
+class _Terminated(BaseException):
+    pass
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _refuse(message: str, code: int) -> None:
+    command = " ".join(part for part in sys.argv[1:3] if not part.startswith("-"))
+    line = " ".join(message.split())
+    sys.stderr.write(f"tessera {command}: {line}\n" if command else f"tessera: {line}\n")
+    sys.exit(code)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("numba").setLevel(logging.WARNING)
+
+
+def _study(path: Path):
+    from tessera.study import load
+
+    if not path.is_file():
+        raise DataError(f"{path}: expected a resolved study, found none")
+    return load([path])
+
+
+def _scale(scale: str) -> str:
+    if scale not in {"micro", "meso"}:
+        raise typer.BadParameter(f"--scale: expected micro or meso, got {scale!r}")
+    return scale

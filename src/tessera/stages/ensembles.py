@@ -1,0 +1,189 @@
+"""From a study to its ensembles: design, simulate, assemble, scale."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tessera.data import scaling, schema, store
+from tessera.errors import DataError, ValidityError
+from tessera.physics import eos, reaction
+from tessera.provenance import digest, file_digest, provenance, source_digest
+from tessera.simulation import design as designs
+from tessera.simulation import microstructure, run
+from tessera.study import Ensemble, Study
+
+SOURCES = ("physics", "simulation")
+log = logging.getLogger("tessera")
+
+
+def draw_design(study: Study, scale: str, out: Path) -> None:
+    """Draw the design of an ensemble and store it."""
+    what = study.ensembles[scale]
+    drawn = designs.design(
+        name=scale,
+        seed=study.seed,
+        cases=what.cases,
+        split={"train": what.split.train, "validation": what.split.validation, "test": what.split.test},
+        cells=what.cells,
+        cell_size=what.cell_size,
+        snapshots=what.snapshots,
+        interval=what.interval,
+        average=what.average,
+        particle_velocity=what.particle_velocity.bounds,
+        microstructure=_microstructure(what),
+    )
+    section = {"seed": study.seed, "ensemble": what.model_dump()}
+    drawn.attrs |= provenance(study.name, section, ("simulation",)) | {"scale": scale}
+    store.save_netcdf(drawn, out)
+
+
+def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
+    """Simulate the cases of a shard, keep those that are whole and of the same key, list them in a manifest."""
+    what, drawn = study.ensembles[scale], _open_design(study, scale, design)
+    cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
+    if cases.size == 0:
+        raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
+    bar = Progress(
+        TextColumn("simulate {task.fields[scale]} case {task.fields[case]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    files = {}
+    with bar:
+        task = bar.add_task("", total=len(cases) * (what.snapshots - 1), scale=scale, case=int(cases[0]))
+        for position, case in enumerate(map(int, cases)):
+            bar.update(task, case=case, completed=position * (what.snapshots - 1))
+            path = out.parent / f"case_{case:04d}.nc"
+            _simulate_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
+            files[path.name] = file_digest(path)
+    store.write_json(out, {"scale": scale, "shard": shard, "cases": files, "key": _key(study, scale, None)})
+
+
+def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
+    """Assemble the cases of all shards as one Zarr store that keeps the schema."""
+    drawn = _open_design(study, scale, design)
+    paths: dict[str, Path] = {}
+    for shard in shards:
+        for name, checksum in sorted(store.read_json(shard).get("cases", {}).items()):
+            paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
+    expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
+    if sorted(paths) != sorted(expected):
+        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
+    lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
+    seconds = [float(case.attrs["core_seconds"]) for case in lazy]
+    removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
+    together = xr.concat(
+        [case.drop_attrs(deep=False) for case in lazy], dim="case", coords="minimal", compat="override", join="exact"
+    )
+    together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
+    together.attrs |= _attrs(study, scale) | {
+        "title": f"{scale} ensemble of study {study.name}",
+        "scale": scale,
+        "core_seconds": float(np.sum(seconds)),
+        "largest_removed_energy_share": float(np.max(removed)),
+    }
+    schema.check(together, str(out))
+    store.save_zarr(together, out, {"scale": scale, "cases": len(expected)})
+    for case in lazy:
+        case.close()
+
+
+def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
+    """Fit the scales of an ensemble on its training split."""
+    dataset = store.open_zarr(ensemble)
+    schema.check(dataset, str(ensemble))
+    found = scaling.fit(dataset, schema.FIELDS, str(ensemble))
+    scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
+
+
+def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
+    what, case, key = study.ensembles[scale], int(drawn["case"]), _key(study, scale, drawn)
+    if path.is_file() and _key_of(path) == key:
+        log.info("%s: whole and of the same key, kept", path)
+        return
+    result = run.simulate(
+        designs.solid_fraction(drawn),
+        law=eos.LAWS[study.material.eos.kind](**study.material.eos.model_dump(exclude={"kind"})),
+        reaction=reaction.REACTIONS[study.material.reaction.kind](),
+        viscosity=study.material.viscosity,
+        particle_velocity=float(drawn["particle_velocity"]),
+        cell_size=what.cell_size,
+        snapshots=what.snapshots,
+        interval=what.interval,
+        average=what.average,
+        case=case,
+        progress=advance,
+        **study.solver.model_dump(),
+    )
+    for name in ("case", "split", "particle_velocity", "seed", "porosity", "pores"):
+        result = result.assign_coords({name: drawn[name].values[()]})
+    described = schema.describe(result)
+    described.attrs |= _attrs(study, scale) | {"title": f"{scale} case {case} of study {study.name}", "key": key}
+    store.save_netcdf(described, path)
+    log.info("%s: simulated in %.1f core-seconds", path, described.attrs["core_seconds"])
+
+
+def _section(study: Study, scale: str) -> dict[str, Any]:
+    ensemble = study.ensembles[scale].model_dump(exclude={"cases", "split", "shard"})
+    return {"ensemble": ensemble, "material": study.material.model_dump(), "solver": study.solver.model_dump()}
+
+
+def _key(study: Study, scale: str, drawn: xr.Dataset | None) -> str:
+    case = None if drawn is None else {name: drawn[name].values.tolist() for name in sorted(map(str, drawn.variables))}
+    return digest({"case": case, "section": _section(study, scale), "sources": source_digest(*SOURCES)})
+
+
+def _attrs(study: Study, scale: str) -> dict[str, str]:
+    return provenance(study.name, _section(study, scale), SOURCES)
+
+
+def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
+    drawn = store.open_netcdf(design)
+    said = (drawn.attrs.get("study"), drawn.attrs.get("scale"))
+    if said != (study.name, scale):
+        raise DataError(f"{design}: expected the {scale} design of study {study.name!r}, got {said}")
+    return drawn
+
+
+def _microstructure(what: Ensemble):
+    pores = what.microstructure
+    if pores.kind == "single-pore":
+        return microstructure.SinglePore(pores.diameter.bounds, pores.centre_x.bounds, pores.centre_y.bounds)
+    return microstructure.Packing(
+        porosity=pores.porosity.bounds,
+        smallest_diameter=pores.smallest_diameter.bounds,
+        largest_diameter=pores.largest_diameter.bounds,
+        gap=pores.gap,
+        inlet=pores.inlet,
+    )
+
+
+def _key_of(path: Path) -> str | None:
+    try:
+        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as case:
+            return case.attrs.get("key")
+    except (OSError, RuntimeError, ValueError) as error:
+        log.warning("%s: expected a whole case, got %s; simulated again", path, error)
+        return None
+
+
+def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path}: expected a simulated case, found none; delete {shard} to simulate it again")
+    found = file_digest(path)
+    if found != checksum:
+        raise DataError(
+            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {shard} to simulate it again"
+        )
+    return path
+
+
+__all__ = ["ValidityError", "assemble", "draw_design", "fit_scales", "simulate_shard"]

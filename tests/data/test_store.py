@@ -1,0 +1,92 @@
+"""Files are whole or not there, and what is broken is said in one line."""
+
+import json
+
+import pytest
+import xarray as xr
+
+from tessera.data import store
+from tessera.errors import DataError
+from tests.data.ensemble import ensemble
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_netcdf_reads_back_equal(tmp_path):
+    dataset = ensemble()
+    store.save_netcdf(dataset, tmp_path / "a.nc")
+    xr.testing.assert_identical(store.open_netcdf(tmp_path / "a.nc"), dataset)
+
+
+def test_zarr_reads_back_equal(tmp_path):
+    dataset = ensemble()
+    store.save_zarr(dataset.chunk({"case": 1}), tmp_path / "a.json", {"scale": "micro"})
+    xr.testing.assert_identical(store.open_zarr(tmp_path / "a.json").load(), dataset)
+    assert store.read_json(tmp_path / "a.json")["scale"] == "micro"
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    store.write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), store.whole(tmp_path / "a.txt") as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_failing_zarr_store_leaves_no_manifest(tmp_path):
+    dataset = ensemble()
+    store.save_zarr(dataset, tmp_path / "a.json")
+    broken = dataset.chunk({"case": 1}).assign(pressure=dataset.pressure.chunk({"case": 1}).map_blocks(_fail))
+    with pytest.raises(RuntimeError):
+        store.save_zarr(broken, tmp_path / "a.json")
+    assert names(tmp_path) == ["a.zarr"]
+
+
+def _fail(block):
+    if block.sizes["case"]:
+        raise RuntimeError
+    return block
+
+
+@pytest.mark.parametrize("cut", [0, 100, 5000])
+def test_a_truncated_netcdf_is_refused(tmp_path, cut):
+    store.save_netcdf(ensemble(), tmp_path / "a.nc")
+    whole = (tmp_path / "a.nc").read_bytes()
+    (tmp_path / "a.nc").write_bytes(whole[:cut])
+    with pytest.raises(DataError, match="expected a whole netCDF file"):
+        store.open_netcdf(tmp_path / "a.nc")
+
+
+def test_a_changed_or_lost_chunk_is_refused(tmp_path):
+    store.save_zarr(ensemble(), tmp_path / "a.json")
+    chunk = next(path for path in sorted((tmp_path / "a.zarr" / "pressure").rglob("*")) if path.stat().st_size > 500)
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:-7])
+    with pytest.raises(DataError, match="expected checksum"):
+        store.open_zarr(tmp_path / "a.json")
+    chunk.unlink()
+    with pytest.raises(DataError, match="expected checksum"):
+        store.open_zarr(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"store": "a.zarr"}', '{"store": "../../a", "sha256": "0"}'])
+def test_a_broken_manifest_is_refused(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(DataError, match="expected"):
+        store.open_zarr(tmp_path / "a.json")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    for opens in (store.open_netcdf, store.open_zarr, store.read_json):
+        with pytest.raises(DataError, match="found none"):
+            opens(tmp_path / "none")
+
+
+def test_json_is_sorted_so_that_equal_facts_are_equal_files(tmp_path):
+    store.write_json(tmp_path / "a.json", {"b": 1, "a": 2})
+    store.write_json(tmp_path / "b.json", {"a": 2, "b": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 2, "b": 1}
