@@ -12,7 +12,11 @@ CONFIG = Path(__file__).parents[1] / "config"
 
 def tessera(*arguments, cwd=None):
     return subprocess.run(
-        [sys.executable, "-m", "tessera", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+        [sys.executable, "-m", "tessera", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
     )
 
 
@@ -41,7 +45,9 @@ def test_a_valid_study_is_said_to_be_valid():
 def test_a_mistake_in_a_study_names_file_and_key(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("solver: {clf: 0.5}\n")
-    refused(tessera("check", CONFIG / "config.yaml", overlay), "overlay.yaml", "solver.clf: expected a known key")
+    refused(
+        tessera("check", CONFIG / "config.yaml", overlay), "overlay.yaml", "solver.clf: expected a known key"
+    )
 
 
 def test_checking_is_light():
@@ -56,7 +62,19 @@ def test_checking_is_light():
         ("bogus",),
         ("check",),
         ("design", "--study", "none.json", "--scale", "micro", "--out", "design.nc"),
-        ("simulate", "--study", "none.json", "--scale", "micro", "--design", "d", "--shard", "0", "--out", "o"),
+        (
+            "simulate",
+            "--study",
+            "none.json",
+            "--scale",
+            "micro",
+            "--design",
+            "d",
+            "--shard",
+            "0",
+            "--out",
+            "o",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line(arguments, tmp_path):
@@ -65,7 +83,11 @@ def test_a_wrong_call_is_one_line(arguments, tmp_path):
 
 
 def test_a_scale_that_does_not_exist_is_refused(study, tmp_path):
-    refused(tessera("design", "--study", study, "--scale", "nano", "--out", tmp_path / "d.nc"), "micro or meso", "nano")
+    refused(
+        tessera("design", "--study", study, "--scale", "nano", "--out", tmp_path / "d.nc"),
+        "micro or meso",
+        "nano",
+    )
 
 
 def test_a_design_of_another_study_is_refused(study, tmp_path):
@@ -74,7 +96,17 @@ def test_a_design_of_another_study_is_refused(study, tmp_path):
     content = json.loads(study.read_text())
     other = tmp_path / "other.json"
     other.write_text(json.dumps({**content, "name": "other"}))
-    call = ("simulate", "--scale", "micro", "--design", design, "--shard", 0, "--out", tmp_path / "shard.json")
+    call = (
+        "simulate",
+        "--scale",
+        "micro",
+        "--design",
+        design,
+        "--shard",
+        0,
+        "--out",
+        tmp_path / "shard.json",
+    )
     refused(tessera(*call, "--study", other), "design.nc", "study 'other'")
 
 
@@ -83,6 +115,16 @@ def test_a_truncated_design_is_refused(study, tmp_path, cut):
     design = tmp_path / "design.nc"
     assert tessera("design", "--study", study, "--scale", "micro", "--out", design).returncode == 0
     design.write_bytes(design.read_bytes()[:cut])
-    call = ("simulate", "--scale", "micro", "--design", design, "--shard", 0, "--out", tmp_path / "shard.json")
+    call = (
+        "simulate",
+        "--scale",
+        "micro",
+        "--design",
+        design,
+        "--shard",
+        0,
+        "--out",
+        tmp_path / "shard.json",
+    )
     refused(tessera(*call, "--study", study), "design.nc", "expected a whole netCDF file")
     assert [path.name for path in tmp_path.iterdir()] == ["design.nc"]

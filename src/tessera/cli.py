@@ -21,7 +21,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 fit_app = typer.Typer(no_args_is_help=True, help="Train a network of the study.")
 app.add_typer(fit_app, name="fit")
 
-StudyFile = Annotated[Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")]
+StudyFile = Annotated[
+    Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Where the result lands, whole or not at all.")]
 Scale = Annotated[str, typer.Option("--scale", help="micro or meso.")]
 Design = Annotated[Path, typer.Option("--design", help="Design of the ensemble.")]
@@ -31,9 +33,13 @@ ScalesFile = Annotated[Path, typer.Option("--scales", help="Scales of the traini
 Field = Annotated[str, typer.Option("--field", help="Name of the field.")]
 State = Annotated[Path, typer.Option("--state", help="Folder of the training state, to resume from.")]
 History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
-MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
+MesoCases = Annotated[
+    int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
-Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
+Tokenizers = Annotated[
+    list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")
+]
 
 
 @app.command()
@@ -64,7 +70,9 @@ def simulate(
     study: StudyFile,
     scale: Scale,
     design: Design,
-    shard: Annotated[int, typer.Option("--shard", help="Which cases: shard, shard + 1, ... times its size.", min=0)],
+    shard: Annotated[
+        int, typer.Option("--shard", help="Which cases: shard, shard + 1, ... times its size.", min=0)
+    ],
     out: Out,
 ) -> None:
     """Simulate the cases of one shard; whole cases of the same key are kept."""
@@ -154,7 +162,9 @@ def fit_coupled(
     latents: Latents,
     ensemble: Ensemble,
     tokenizer: Tokenizers,
-    decoupled: Annotated[list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")],
+    decoupled: Annotated[
+        list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")
+    ],
     state: State,
     out: Out,
     history: History,
@@ -220,7 +230,9 @@ def fit_cnext(
 @app.command()
 def predict(
     study: StudyFile,
-    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")],
+    checkpoint: Annotated[
+        Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")
+    ],
     ensemble: Ensemble,
     out: Out,
     split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
@@ -302,7 +314,9 @@ def _refuse(message: str, code: int) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
     logging.getLogger("numba").setLevel(logging.WARNING)
 
 

@@ -10,8 +10,14 @@ from tests.data.ensemble import ensemble
 BROKEN = {
     "pressure": (lambda d: d.drop_vars("pressure"), "expected field 'pressure'"),
     "dims": (lambda d: d.transpose("time", "case", "y", "x"), "expected dims"),
-    "dtype": (lambda d: d.assign(temperature=d.temperature.astype("float64", keep_attrs=True)), "expected float32"),
-    "units": (lambda d: d.assign(temperature=d.temperature.assign_attrs(units="C")), "expected units 'K', got 'C'"),
+    "dtype": (
+        lambda d: d.assign(temperature=d.temperature.astype("float64", keep_attrs=True)),
+        "expected float32",
+    ),
+    "units": (
+        lambda d: d.assign(temperature=d.temperature.assign_attrs(units="C")),
+        "expected units 'K', got 'C'",
+    ),
     "split": (lambda d: d.assign_coords(split=("case", ["train", "train", "dev", "test"])), "got ['dev']"),
     "no split": (lambda d: d.drop_vars("split"), "expected coordinate 'split'"),
     "time": (

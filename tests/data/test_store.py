@@ -1,6 +1,7 @@
 """Files are whole or not there, and what is broken is said in one line."""
 
 import json
+import subprocess
 
 import pytest
 import xarray as xr
@@ -62,7 +63,9 @@ def test_a_truncated_netcdf_is_refused(tmp_path, cut):
 
 def test_a_changed_or_lost_chunk_is_refused(tmp_path):
     store.save_zarr(ensemble(), tmp_path / "a.json")
-    chunk = next(path for path in sorted((tmp_path / "a.zarr" / "pressure").rglob("*")) if path.stat().st_size > 500)
+    chunk = next(
+        path for path in sorted((tmp_path / "a.zarr" / "pressure").rglob("*")) if path.stat().st_size > 500
+    )
     whole = chunk.read_bytes()
     chunk.write_bytes(whole[:-7])
     with pytest.raises(DataError, match="expected checksum"):
@@ -72,7 +75,9 @@ def test_a_changed_or_lost_chunk_is_refused(tmp_path):
         store.open_zarr(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"store": "a.zarr"}', '{"store": "../../a", "sha256": "0"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"store": "a.zarr"}', '{"store": "../../a", "sha256": "0"}']
+)
 def test_a_broken_manifest_is_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(DataError, match="expected"):
@@ -90,3 +95,29 @@ def test_json_is_sorted_so_that_equal_facts_are_equal_files(tmp_path):
     store.write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 2, "b": 1}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 300 KiB; needs the right to mount one."""
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", tmp_path], check=False, capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_full_disk_leaves_nothing_and_is_said(small_disk):
+    large = ensemble(ny=80, nx=128, snapshots=10)
+    with pytest.raises(DataError, match=r"a\.nc: expected to write it"):
+        store.save_netcdf(large, small_disk / "a.nc")
+    for writes in (
+        lambda: store.save_zarr(large, small_disk / "a.json"),
+        lambda: store.write_text(small_disk / "a", "x" * 10**6),
+    ):
+        with pytest.raises(OSError, match="No space left") as caught:
+            writes()
+        assert caught.value.filename.startswith(str(small_disk / "a"))
+    assert names(small_disk) == []

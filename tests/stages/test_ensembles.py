@@ -56,7 +56,9 @@ def test_the_ensemble_keeps_the_schema_and_says_where_it_is_from(study, made):
     }
     assert schema.interval(dataset) == pytest.approx(what.interval)
     assert schema.cell_size(dataset) == pytest.approx(what.stored_cell_size)
-    assert {"study", "section_digest", "source_digest", "version", "git_revision", "versions"} <= set(dataset.attrs)
+    assert {"study", "section_digest", "source_digest", "version", "git_revision", "versions"} <= set(
+        dataset.attrs
+    )
     counts = dict(zip(*np.unique(dataset.split.values, return_counts=True), strict=True))
     assert counts == what.split.model_dump()
 
@@ -110,7 +112,16 @@ def test_an_interrupted_simulation_leaves_whole_cases_and_carries_on(study, tmp_
     write_study(study, tmp_path / "study.json")
     ensembles.draw_design(study, "meso", tmp_path / "design.nc")
     out = tmp_path / "cases" / "shard_0000.json"
-    call = [sys.executable, "-m", "tessera", "simulate", "--study", tmp_path / "study.json", "--scale", "meso"]
+    call = [
+        sys.executable,
+        "-m",
+        "tessera",
+        "simulate",
+        "--study",
+        tmp_path / "study.json",
+        "--scale",
+        "meso",
+    ]
     call += ["--design", tmp_path / "design.nc", "--shard", "0", "--out", out]
     run = subprocess.Popen(list(map(str, call)), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120

@@ -28,14 +28,30 @@ MISTAKES = [
     ("nmae", "demo", "nmae: expected a known key, got 'nmae'"),
     ("ensembles.micro.celss", [1, 2], "ensembles.micro.celss: expected a known key, got 'celss'"),
     ("seed", "one", "seed: expected integer, got 'one'"),
-    ("ensembles.meso.microstructure.gap", "wide", "ensembles.meso.microstructure.gap: expected number, got 'wide'"),
+    (
+        "ensembles.meso.microstructure.gap",
+        "wide",
+        "ensembles.meso.microstructure.gap: expected number, got 'wide'",
+    ),
     ("solver.cfl", 1.5, "solver.cfl: expected less than or equal to 0.9, got 1.5"),
     ("material.viscosity", "5e-2", "material.viscosity: expected number, got '5e-2'"),
     ("material.reaction", {"kind": "magic"}, "material.reaction: expected"),
-    ("ensembles.micro.split", {"train": 30, "validation": 1, "test": 1}, "ensembles.micro.split: expected at most 24"),
+    (
+        "ensembles.micro.split",
+        {"train": 30, "validation": 1, "test": 1},
+        "ensembles.micro.split: expected at most 24",
+    ),
     ("ensembles.meso.snapshots", 12, "ensembles.meso.snapshots: expected a duration of at least 7.78e-09 s"),
-    ("ensembles.micro.cells", [160, 260], "ensembles.micro.cells: expected stored cells that tokenizer.downsampling"),
-    ("ensembles.micro.cells", [160, 257], "ensembles.micro.cells: expected a multiple of average = 2 along x, got 257"),
+    (
+        "ensembles.micro.cells",
+        [160, 260],
+        "ensembles.micro.cells: expected stored cells that tokenizer.downsampling",
+    ),
+    (
+        "ensembles.micro.cells",
+        [160, 257],
+        "ensembles.micro.cells: expected a multiple of average = 2 along x, got 257",
+    ),
     ("tokenizer.widths", [16, 32], "tokenizer.widths: expected log2(downsampling) + 1 numbers"),
     ("tokenizer.training.budget", {}, "tokenizer.training.budget: expected either updates or core_seconds"),
     ("rivals.cnext.meso_cases", [5], "rivals.cnext.meso_cases: expected at most 4 training cases, got 5"),
@@ -82,7 +98,9 @@ def test_another_kind_replaces_the_whole_mapping():
     assert merge(base, {"map": {"base": 32}})["map"] == {"kind": "unet", "base": 32}
 
 
-@pytest.mark.parametrize(("text", "got"), [("a: [1", "expected YAML"), ("- 1\n- 2\n", "got list"), ("\x00", "YAML")])
+@pytest.mark.parametrize(
+    ("text", "got"), [("a: [1", "expected YAML"), ("- 1\n- 2\n", "got list"), ("\x00", "YAML")]
+)
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, got):
     path = tmp_path / "study.yaml"
     path.write_text(text)

@@ -59,7 +59,9 @@ def fit(dataset: xr.Dataset, fields: Iterable[str], where: str) -> dict[str, Sta
     found = {}
     for name in fields:
         values = train[name].astype("float64")
-        numbers = Statistics(*(float(n) for n in (f(skipna=False) for f in (values.mean, values.std, values.min, values.max))))
+        numbers = Statistics(
+            *(float(n) for n in (f(skipna=False) for f in (values.mean, values.std, values.min, values.max)))
+        )
         if not np.all(np.isfinite(numbers)) or numbers.std == 0.0:
             raise DataError(f"{where}: {name}: expected a finite field that varies, got {numbers}")
         found[name] = numbers
@@ -75,7 +77,9 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
     """Write the statistics as JSON, whole or not at all."""
-    store.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
+    store.write_json(
+        path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)}
+    )
 
 
 def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
@@ -88,7 +92,10 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     """
     content = store.read_json(path)
     try:
-        found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
+        found = {
+            str(k): Statistics(**{n: float(v) for n, v in s.items()})
+            for k, s in content["statistics"].items()
+        }
         return found, dict(content["attrs"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: expected a scale file, got {error!r}") from None

@@ -33,6 +33,9 @@ def whole(path: Path) -> Iterator[Path]:
         if path.is_dir():
             _remove(path)
         os.replace(beside, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         _remove(beside)
 
@@ -70,14 +73,26 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write a dataset as one netCDF4 file, whole or not at all; floats are compressed without loss."""
+    """Write a dataset as one netCDF4 file, whole or not at all; floats are compressed without loss.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, for example on a full disk, which netCDF does not tell.
+    """
     packed = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
         for name, variable in dataset.data_vars.items()
         if variable.dtype.kind == "f" and variable.ndim > 1
     }
     with whole(path) as beside:
-        dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
+        try:
+            dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
+        except RuntimeError as error:
+            free = shutil.disk_usage(path.parent).free
+            raise DataError(
+                f"{path}: expected to write it, got {_short(error)!r} with {free} bytes free"
+            ) from None
 
 
 def open_netcdf(path: Path) -> xr.Dataset:

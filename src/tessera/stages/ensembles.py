@@ -76,12 +76,20 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
             paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
     expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
     if sorted(paths) != sorted(expected):
-        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
-    lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
+        raise DataError(
+            f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards"
+        )
+    lazy = [
+        xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected
+    ]
     seconds = [float(case.attrs["core_seconds"]) for case in lazy]
     removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
     together = xr.concat(
-        [case.drop_attrs(deep=False) for case in lazy], dim="case", coords="minimal", compat="override", join="exact"
+        [case.drop_attrs(deep=False) for case in lazy],
+        dim="case",
+        coords="minimal",
+        compat="override",
+        join="exact",
     )
     together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
     together.attrs |= _attrs(study, scale) | {
@@ -101,7 +109,9 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     dataset = store.open_zarr(ensemble)
     schema.check(dataset, str(ensemble))
     found = scaling.fit(dataset, schema.FIELDS, str(ensemble))
-    scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
+    scaling.save(
+        found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale}
+    )
 
 
 def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
@@ -126,18 +136,29 @@ def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, adva
     for name in ("case", "split", "particle_velocity", "seed", "porosity", "pores"):
         result = result.assign_coords({name: drawn[name].values[()]})
     described = schema.describe(result)
-    described.attrs |= _attrs(study, scale) | {"title": f"{scale} case {case} of study {study.name}", "key": key}
+    described.attrs |= _attrs(study, scale) | {
+        "title": f"{scale} case {case} of study {study.name}",
+        "key": key,
+    }
     store.save_netcdf(described, path)
     log.info("%s: simulated in %.1f core-seconds", path, described.attrs["core_seconds"])
 
 
 def _section(study: Study, scale: str) -> dict[str, Any]:
     ensemble = study.ensembles[scale].model_dump(exclude={"cases", "split", "shard"})
-    return {"ensemble": ensemble, "material": study.material.model_dump(), "solver": study.solver.model_dump()}
+    return {
+        "ensemble": ensemble,
+        "material": study.material.model_dump(),
+        "solver": study.solver.model_dump(),
+    }
 
 
 def _key(study: Study, scale: str, drawn: xr.Dataset | None) -> str:
-    case = None if drawn is None else {name: drawn[name].values.tolist() for name in sorted(map(str, drawn.variables))}
+    case = (
+        None
+        if drawn is None
+        else {name: drawn[name].values.tolist() for name in sorted(map(str, drawn.variables))}
+    )
     return digest({"case": case, "section": _section(study, scale), "sources": source_digest(*SOURCES)})
 
 

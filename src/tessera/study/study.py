@@ -32,9 +32,13 @@ _Loader.add_implicit_resolver(
 class Study(Section):
     """Everything that decides the results of a study."""
 
-    name: str = Field(description="Name of the study and of its folder in results/.", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(
+        description="Name of the study and of its folder in results/.", pattern=r"^[a-z0-9][a-z0-9_-]*$"
+    )
     seed: NonNegativeInt = Field(description="Root of every random number.")
-    device: Literal["auto", "cpu", "cuda"] = Field(description="Where networks run; auto takes a GPU if there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="Where networks run; auto takes a GPU if there is one."
+    )
     models: tuple[Literal["tessera", "parcv2", "cnext"], ...] = Field(
         description="Models that are trained on meso cases, scored and shown.", min_length=1
     )
@@ -54,7 +58,9 @@ class Study(Section):
         for where, section in self._trained_on_meso():
             for cases in section.meso_cases:
                 if cases > most:
-                    raise ValueError(f"{where}.meso_cases: expected at most {most} training cases, got {cases}")
+                    raise ValueError(
+                        f"{where}.meso_cases: expected at most {most} training cases, got {cases}"
+                    )
         return self
 
     def _trained_on_meso(self):
@@ -71,7 +77,10 @@ class Study(Section):
                     f"{self.tokenizer.downsampling} divides along {axis}, got {cells}"
                 )
         speed = self.material.eos.sound_speed + self.material.eos.slope * ensemble.particle_velocity.low
-        length, duration = ensemble.cells[1] * ensemble.cell_size, (ensemble.snapshots - 1) * ensemble.interval
+        length, duration = (
+            ensemble.cells[1] * ensemble.cell_size,
+            (ensemble.snapshots - 1) * ensemble.interval,
+        )
         if speed * duration < length:
             raise ValueError(
                 f"{where}.snapshots: expected a duration of at least {length / speed:.3g} s, in which the shock "
@@ -105,7 +114,11 @@ class Study(Section):
 
     def runs(self, model: str) -> list[tuple[int, int]]:
         """Return the (meso cases, seed) pairs that a model is trained with."""
-        section = {"tessera": self.dynamics.transfer, "parcv2": self.rivals.parcv2, "cnext": self.rivals.cnext}[model]
+        section = {
+            "tessera": self.dynamics.transfer,
+            "parcv2": self.rivals.parcv2,
+            "cnext": self.rivals.cnext,
+        }[model]
         return [(cases, seed) for cases in section.meso_cases for seed in section.seeds]
 
 
@@ -187,7 +200,13 @@ def _line(error: ValidationError, content: Any) -> str:
         return f"{key}: expected a value, got none"
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
-        return message if key == "study" else f"{key}.{message}" if ":" in message.split(" ")[0] else f"{key}: {message}"
+        return (
+            message
+            if key == "study"
+            else f"{key}.{message}"
+            if ":" in message.split(" ")[0]
+            else f"{key}: {message}"
+        )
     expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"{key}: expected {expected}, got {first['input']!r}"
 
