@@ -1,0 +1,160 @@
+"""The study, and every helper of the rules; imports nothing heavy, for each job parses it."""
+
+import os
+import sys
+from pathlib import Path
+
+from tessera.errors import ConfigError
+from tessera.provenance import digest, source_digest
+from tessera.study import load
+
+SCALES = ("micro", "meso")
+BASE = (
+    "config/config.yaml" if Path("config/config.yaml").is_file() else f"{workflow.basedir}/config/config.yaml"
+)
+
+
+def read_study():
+    """Read the base file and its overlays; refuse an impossible study in one line, with exit code 2."""
+    settings = workflow.config_settings
+    overlays = list(settings.configfiles)
+    files = overlays if settings.replace_workflow_config else [BASE, *overlays]
+    if settings.config:
+        keys = ", ".join(settings.config)
+        refuse(
+            f"--config {keys}: expected no single values, got some; write an overlay file and name it by --configfile"
+        )
+    try:
+        return load([Path(file) for file in files]), [os.path.relpath(file) for file in files]
+    except ConfigError as error:
+        refuse(str(error))
+
+
+def refuse(message):
+    """Leave with one line and exit code 2."""
+    sys.stderr.write(f"snakemake: {message}\n")
+    sys.exit(2)
+
+
+STUDY, STUDY_FILES = read_study()
+CONTENT = STUDY.model_dump(mode="json")
+RUN = f"results/{STUDY.name}"
+ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
+GPU = int(STUDY.device == "cuda")
+NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
+
+# `tessera` is found where Snakemake runs unless an environment of the rule brings its own.
+# Snakemake sets OMP_NUM_THREADS to the threads of a job.
+shell.prefix(
+    f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; '
+)
+
+
+def section(*paths):
+    """Name the values of some sections of the study by a digest, so that only their edits rerun a rule."""
+    return digest({path: lookup_section(path) for path in paths})
+
+
+def lookup_section(path):
+    """Return the section at a dotted path."""
+    value = CONTENT
+    for key in path.split("."):
+        value = value[key]
+    return value
+
+
+def design_section(wildcards):
+    """Name what decides the design of a scale."""
+    return section("seed", f"ensembles.{wildcards.scale}")
+
+
+def ensemble_section(wildcards):
+    """Name what decides the simulations of a scale."""
+    return section("material", "solver", f"ensembles.{wildcards.scale}")
+
+
+def training_section(path):
+    """Name what decides each copy of a model; which copies there are does not change any of them."""
+    values = {key: value for key, value in lookup_section(path).items() if key not in {"meso_cases", "seeds"}}
+    return digest({"seed": STUDY.seed, "log_variance": STUDY.dynamics.log_variance, path: values})
+
+
+def prediction_sources(wildcards):
+    """Name the sources that decide a model's roll-outs."""
+    models = {
+        "tessera": ("models/dynamics", "models/tokenizer"),
+        "parcv2": ("models/parc",),
+        "cnext": ("models/cnext",),
+    }
+    return source_digest(
+        "data", "learning/rollout", "models/layers", "stages/networks", *models[wildcards.model]
+    )
+
+
+def shards(wildcards):
+    """Return the manifests of all shards of a scale."""
+    names = [f"{shard:04d}" for shard in range(STUDY.ensembles[wildcards.scale].shards)]
+    return expand("<results>/cases/{scale}/shard_{shard}.json", scale=wildcards.scale, shard=names)
+
+
+def tokenizers():
+    """Return the checkpoints of all tokenizers."""
+    return expand("<results>/models/tokenizer/{field}.safetensors", field=STUDY.tokenizer.fields)
+
+
+def decoupled_maps():
+    """Return the checkpoints of all decoupled maps."""
+    return expand("<results>/models/decoupled/{field}.safetensors", field=STUDY.tokenizer.fields)
+
+
+def tokenizer_ensembles():
+    """Return the manifests of the ensembles that tokenizers learn from."""
+    return expand("<results>/ensembles/{scale}.json", scale=STUDY.tokenizer.scales)
+
+
+def runs(scale, model):
+    """Return (meso cases, seed) of the trained copies of a model that predict a scale; 0 cases is the micro model."""
+    return [(0, 0)] if (scale, model) == ("micro", "tessera") else STUDY.runs(model)
+
+
+def meso_checkpoints():
+    """Return the checkpoints of all models that learn from meso cases."""
+    return [
+        f"<results>/models/{model}/n{cases}_s{seed}.safetensors"
+        for model in STUDY.models
+        for cases, seed in STUDY.runs(model)
+    ]
+
+
+def checkpoint(wildcards):
+    """Return the checkpoint that makes a prediction."""
+    if (wildcards.model, wildcards.cases) == ("tessera", "0"):
+        return "<results>/models/coupled.safetensors"
+    return f"<results>/models/{wildcards.model}/n{wildcards.cases}_s{wildcards.seed}.safetensors"
+
+
+def predictions(scale):
+    """Return the manifests of all predictions of the test split of a scale."""
+    return [
+        f"<results>/predictions/{scale}/{model}/n{cases}_s{seed}_test.json"
+        for model in STUDY.models
+        for cases, seed in runs(scale, model)
+    ]
+
+
+def predictions_of(wildcards):
+    """Return the manifests of all predictions of a rule's scale."""
+    return predictions(wildcards.scale)
+
+
+def histories():
+    """Return the histories of all trainings that the study asks for."""
+    checkpoints = meso_checkpoints()
+    if "tessera" in STUDY.models:
+        checkpoints += [*tokenizers(), *decoupled_maps(), "<results>/models/coupled.safetensors"]
+    return [path.replace(".safetensors", ".jsonl") for path in checkpoints]
+
+
+def reconstructions():
+    """Return the reconstructions by the tokenizers, if the study has any."""
+    return ["<results>/reconstructions/micro.json"] if "tessera" in STUDY.models else []

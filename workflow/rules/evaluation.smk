@@ -1,0 +1,93 @@
+"""From checkpoints to the report: predictions, scores, one page with its figures."""
+
+
+rule prediction:
+    """One model's roll-outs of a split, as a Zarr store beside its manifest."""
+    input:
+        study=ancient(rules.study.output),
+        checkpoint=checkpoint,
+        ensemble=rules.ensemble.output,
+    output:
+        "<results>/predictions/{scale}/{model}/n{cases}_s{seed}_{split}.json",
+    log:
+        "<logs>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.log",
+    benchmark:
+        "<benchmarks>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.tsv"
+    priority: 10
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        section=section("seed", "evaluation.start", "evaluation.samples"),
+        sources=prediction_sources,
+    shell:
+        "tessera predict --study {input.study:q} --checkpoint {input.checkpoint:q} --ensemble {input.ensemble:q}"
+        " --split {wildcards.split} --out {output:q} > {log:q} 2>&1"
+
+
+rule scores:
+    """Every prediction of a scale against the truth, and the summary table."""
+    input:
+        study=ancient(rules.study.output),
+        ensemble=rules.ensemble.output,
+        predictions=predictions_of,
+    output:
+        scores="<results>/scores/{scale}.parquet",
+        summary=report("<results>/scores/{scale}.csv", category="Scores", labels={"scale": "{scale}"}),
+    log:
+        "<logs>/scores/{scale}.log",
+    benchmark:
+        "<benchmarks>/scores/{scale}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=0,
+    params:
+        section=section("evaluation"),
+        sources=source_digest("data", "evaluation/metrics", "evaluation/scores", "stages/evaluation"),
+    shell:
+        "tessera score --study {input.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
+        " --out {output.scores:q} --summary {output.summary:q} {input.predictions:q} > {log:q} 2>&1"
+
+
+rule report_page:
+    """The report: one page that works offline, and its figures as PDF."""
+    input:
+        study=ancient(rules.study.output),
+        ensembles=expand(rules.ensemble.output, scale=SCALES),
+        scores=expand(rules.scores.output, scale=SCALES),
+        predictions=[path for scale in SCALES for path in predictions(scale)],
+        reconstructions=reconstructions(),
+        histories=histories(),
+    output:
+        page=report("<results>/report/index.html", category="Report", labels={"page": "the whole report"}),
+        figures=report(
+            directory("<results>/report/figures"),
+            patterns=["{figure}.pdf"],
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=0,
+    params:
+        section=digest(CONTENT),
+        sources=source_digest("data", "evaluation", "stages/evaluation"),
+        results=RUN,
+    shell:
+        "tessera report --study {input.study:q} --results {params.results:q} --out {output.page:q} > {log:q} 2>&1"

@@ -1,0 +1,253 @@
+"""The networks: tokenizers, latents, the three stages of latent dynamics, and the rivals.
+
+Training states, from which an interrupted training resumes, live in <results>/training: no rule declares
+them, for Snakemake deletes declared outputs before a job and after a failure.
+"""
+
+
+rule tokenizer:
+    """The variational autoencoder of one field."""
+    input:
+        study=ancient(rules.study.output),
+        scales="<results>/scales/micro.json",
+        ensembles=tokenizer_ensembles(),
+    output:
+        weights="<results>/models/tokenizer/{field}.safetensors",
+        history="<results>/models/tokenizer/{field}.jsonl",
+    log:
+        "<logs>/tokenizer/{field}.log",
+    benchmark:
+        "<benchmarks>/tokenizer/{field}.tsv"
+    priority: 30
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        section=section("seed", "tokenizer"),
+        sources=source_digest("data", "learning", "models/layers", "models/tokenizer", "stages/networks"),
+        state=f"{RUN}/training/tokenizer/{{field}}",
+    shell:
+        "tessera fit tokenizer --study {input.study:q} --field {wildcards.field} --scales {input.scales:q}"
+        " --state {params.state:q} --out {output.weights:q} --history {output.history:q}"
+        " {input.ensembles:q} > {log:q} 2>&1"
+
+
+rule latents:
+    """The latents of an ensemble as a Zarr store beside its manifest."""
+    input:
+        study=ancient(rules.study.output),
+        ensemble=rules.ensemble.output,
+        tokenizers=tokenizers(),
+    output:
+        "<results>/latents/{scale}.json",
+    log:
+        "<logs>/latents/{scale}.log",
+    benchmark:
+        "<benchmarks>/latents/{scale}.tsv"
+    priority: 30
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=GPU,
+    params:
+        section=section("tokenizer"),
+        sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
+    shell:
+        "tessera encode --study {input.study:q} --ensemble {input.ensemble:q} --out {output:q}"
+        " {input.tokenizers:q} > {log:q} 2>&1"
+
+
+rule reconstructions:
+    """The encoded and decoded truth: what the tokenizers can say at best."""
+    input:
+        study=ancient(rules.study.output),
+        ensemble=rules.ensemble.output,
+        tokenizers=tokenizers(),
+    output:
+        "<results>/reconstructions/{scale}.json",
+    log:
+        "<logs>/reconstructions/{scale}.log",
+    benchmark:
+        "<benchmarks>/reconstructions/{scale}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=GPU,
+    params:
+        section=section("tokenizer"),
+        sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
+    shell:
+        "tessera reconstruct --study {input.study:q} --ensemble {input.ensemble:q} --split test"
+        " --out {output:q} {input.tokenizers:q} > {log:q} 2>&1"
+
+
+rule decoupled:
+    """The evolution of one field alone, on micro latents."""
+    input:
+        study=ancient(rules.study.output),
+        latents="<results>/latents/micro.json",
+    output:
+        weights="<results>/models/decoupled/{field}.safetensors",
+        history="<results>/models/decoupled/{field}.jsonl",
+    log:
+        "<logs>/decoupled/{field}.log",
+    benchmark:
+        "<benchmarks>/decoupled/{field}.tsv"
+    priority: 30
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
+        sources=source_digest("data", "learning", "models/dynamics", "models/layers", "stages/networks"),
+        state=f"{RUN}/training/decoupled/{{field}}",
+    shell:
+        "tessera fit decoupled --study {input.study:q} --field {wildcards.field} --latents {input.latents:q}"
+        " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
+
+
+rule coupled:
+    """The evolution of all fields together, on micro latents."""
+    input:
+        study=ancient(rules.study.output),
+        latents="<results>/latents/micro.json",
+        ensemble="<results>/ensembles/micro.json",
+        tokenizers=tokenizers(),
+        decoupled=decoupled_maps(),
+    output:
+        weights="<results>/models/coupled.safetensors",
+        history="<results>/models/coupled.jsonl",
+    log:
+        "<logs>/coupled.log",
+    benchmark:
+        "<benchmarks>/coupled.tsv"
+    priority: 30
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=GPU,
+    params:
+        section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
+        sources=source_digest(
+            "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
+        ),
+        state=f"{RUN}/training/coupled",
+        tokenizers=lambda wildcards, input: [f"--tokenizer={path}" for path in input.tokenizers],
+        decoupled=lambda wildcards, input: [f"--decoupled={path}" for path in input.decoupled],
+    shell:
+        "tessera fit coupled --study {input.study:q} --latents {input.latents:q} --ensemble {input.ensemble:q}"
+        " {params.tokenizers:q} {params.decoupled:q} --state {params.state:q} --out {output.weights:q}"
+        " --history {output.history:q} > {log:q} 2>&1"
+
+
+rule transfer:
+    """The coupled micro model fine-tuned on few meso cases."""
+    input:
+        study=ancient(rules.study.output),
+        latents="<results>/latents/meso.json",
+        ensemble="<results>/ensembles/meso.json",
+        coupled=rules.coupled.output.weights,
+    output:
+        weights="<results>/models/tessera/n{cases}_s{seed}.safetensors",
+        history="<results>/models/tessera/n{cases}_s{seed}.jsonl",
+    log:
+        "<logs>/transfer/n{cases}_s{seed}.log",
+    benchmark:
+        "<benchmarks>/transfer/n{cases}_s{seed}.tsv"
+    priority: 35
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=GPU,
+    params:
+        section=training_section("dynamics.transfer"),
+        sources=source_digest(
+            "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
+        ),
+        state=f"{RUN}/training/tessera/n{{cases}}_s{{seed}}",
+    shell:
+        "tessera fit transfer --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        " --latents {input.latents:q} --ensemble {input.ensemble:q} --coupled {input.coupled:q}"
+        " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
+
+
+rule parcv2:
+    """PARCv2, trained on meso cases alone."""
+    input:
+        study=ancient(rules.study.output),
+        ensemble="<results>/ensembles/meso.json",
+        scales="<results>/scales/meso.json",
+    output:
+        weights="<results>/models/parcv2/n{cases}_s{seed}.safetensors",
+        history="<results>/models/parcv2/n{cases}_s{seed}.jsonl",
+    log:
+        "<logs>/parcv2/n{cases}_s{seed}.log",
+    benchmark:
+        "<benchmarks>/parcv2/n{cases}_s{seed}.tsv"
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=GPU,
+    params:
+        section=training_section("rivals.parcv2"),
+        sources=source_digest("data", "learning", "models/layers", "models/parc", "stages/networks"),
+        state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
+    shell:
+        "tessera fit parcv2 --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
+        " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
+
+
+rule cnext:
+    """The residual CNextU-Net, trained on meso cases alone."""
+    input:
+        study=ancient(rules.study.output),
+        ensemble="<results>/ensembles/meso.json",
+        scales="<results>/scales/meso.json",
+    output:
+        weights="<results>/models/cnext/n{cases}_s{seed}.safetensors",
+        history="<results>/models/cnext/n{cases}_s{seed}.jsonl",
+    log:
+        "<logs>/cnext/n{cases}_s{seed}.log",
+    benchmark:
+        "<benchmarks>/cnext/n{cases}_s{seed}.tsv"
+    priority: 20
+    conda:
+        ENVIRONMENT
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+        gpu=GPU,
+    params:
+        section=training_section("rivals.cnext"),
+        sources=source_digest("data", "learning", "models/layers", "models/cnext", "stages/networks"),
+        state=f"{RUN}/training/cnext/n{{cases}}_s{{seed}}",
+    shell:
+        "tessera fit cnext --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
+        " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
