@@ -1,0 +1,97 @@
+# Every target first brings .venv up to date with constraints.txt and pyproject.toml.
+# Torch for processors alone where the package index holds the CUDA build:
+#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PIP_ARGS ?=
+CORES ?= all
+STUDY ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/tessera.stamp
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+OVERLAY = $(if $(STUDY),--configfile $(STUDY))
+PYTHON_FILES := src tests benchmarks
+LINTED = $(wildcard $(PYTHON_FILES))
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help environment check demo smoke run archive test lint format bench docs-check docs clean clean-results
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+environment: ## bring .venv up to date with constraints.txt and pyproject.toml
+	@wanted=$$(cat constraints.txt pyproject.toml | cksum); \
+	if [ -x $(BIN)/tessera ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$wanted" ]; then exit 0; fi; \
+	if [ ! -x $(BIN)/python ]; then \
+	  for python in python3.13 python3.12 python3.11 python3; do \
+	    if command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
+	    then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$${found:-}" ]; then echo "python: expected 3.11 or newer on the PATH, got none" >&2; exit 2; fi; \
+	  echo "environment: creating $(VENV) with $$found"; \
+	  $$found -m venv $(VENV) || { echo "python: expected the module venv, got none; on Debian: apt install python3-venv" >&2; exit 2; }; \
+	fi; \
+	echo "environment: installing the versions of constraints.txt into $(VENV)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev]' \
+	  && printf '%s\n' "$$wanted" > $(STAMP)
+
+demo: environment ## simulate, train, predict, score and report the demo study
+	@$(MAKE) --no-print-directory run STUDY=
+
+smoke: environment ## the whole workflow at its smallest, in a few minutes
+	@$(MAKE) --no-print-directory run STUDY=config/smoke.yaml
+
+run: environment ## a study of your own: make run STUDY=my-study.yaml
+	@tessera check config/config.yaml $(STUDY)
+	@$(SNAKEMAKE) $(OVERLAY)
+	@name=$$(workflow/scripts/study_name.sh config/config.yaml $(STUDY)); \
+	workflow/scripts/stage_times.sh "results/$$name"; \
+	echo "report: results/$$name/report/index.html"
+
+archive: environment ## Snakemake's own report of a finished study, with provenance, as results/<name>/snakemake.zip
+	@name=$$(workflow/scripts/study_name.sh config/config.yaml $(STUDY)); \
+	$(SNAKEMAKE) $(OVERLAY) --report "results/$$name/snakemake.zip"
+
+test: environment ## run every test, the smoke study included
+	@echo "test: pytest, the smoke study included"
+	@python -m pytest
+
+lint: environment ## style, types, layers, workflow and spelling
+	@echo "lint: ruff, mypy, import-linter, snakefmt, snakemake --lint, codespell"
+	@ruff check $(LINTED)
+	@ruff format --check $(LINTED)
+	@mypy
+	@lint-imports
+	@snakefmt --check --line-length 110 Snakefile workflow
+	@snakemake --lint
+	@codespell $(LINTED) *.md docs config workflow envs Snakefile Makefile
+
+format: environment ## write Python and Snakefiles in the house's format
+	@echo "format: ruff and snakefmt"
+	@ruff check --fix $(LINTED)
+	@ruff format $(LINTED)
+	@snakefmt --line-length 110 Snakefile workflow
+
+bench: environment ## measure the solver's speed and the networks' size and speed
+	@echo "bench: the solver's speed, and the networks' size and speed"
+	@for script in benchmarks/*.py; do python "$$script" || exit $$?; done
+
+docs-check: environment ## README, key table and schema agree with the code
+	@echo "docs-check: README, key table, schema and environments"
+	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
+
+docs: environment ## write the generated key table and schema anew
+	@echo "docs: config/README.md and workflow/schemas/study.schema.json"
+	@python tests/house/generated.py
+
+clean: ## remove caches and builds, keep .venv and results
+	@echo "clean: caches and builds"
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build src/*.egg-info
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-results: ## remove the results of every study
+	@echo "clean-results: results"
+	@rm -rf results .snakemake

@@ -1,0 +1,216 @@
+"""Errors and hotspot quantities of plain arrays, and sums that add up in any order.
+
+Threshold, cell area and time step are arguments, never constants: published hotspot figures differ in
+all three. What does not exist is `nan`, read "undefined": the temperature of a hotspot where there is
+none, a rate with an undefined end. It is never replaced by 0 K, which would add a spike of thousands of
+K/ns at every ignition and turn the score of a rate into a score of onset times.
+A prediction that is not finite is infinitely wrong; it is not undefined, and so it cannot improve a mean.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+
+def rmse(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the root-mean-square error over the last two axes, y and x, in the fields' unit.
+
+    Parameters
+    ----------
+    prediction, truth
+        Fields of one unit; shapes (..., y, x) that broadcast.
+
+    Returns
+    -------
+    Array of the leading shape; infinite where a prediction is not finite.
+    """
+    difference = np.asarray(prediction, dtype="float64") - np.asarray(truth, dtype="float64")
+    found = np.sqrt(np.mean(np.square(difference), axis=(-2, -1)))
+    return np.where(np.isnan(found), np.inf, found)
+
+
+def hotspot_mask(temperature: np.ndarray, threshold: float) -> np.ndarray:
+    """Return where the temperature [K] is above the threshold [K]; the threshold itself is not hot."""
+    return np.asarray(temperature) > threshold
+
+
+def hotspot_area(temperature: np.ndarray, threshold: float, cell_area: float) -> np.ndarray:
+    """Return the area above the threshold [m2]; infinite where a temperature is not finite.
+
+    Parameters
+    ----------
+    temperature
+        [K], shape (..., y, x).
+    threshold
+        Lowest temperature that is not hot enough [K].
+    cell_area
+        Area of one cell [m2].
+    """
+    count = hotspot_mask(temperature, threshold).sum(axis=(-2, -1))
+    return np.where(_finite(temperature), count * cell_area, np.inf)
+
+
+def hotspot_temperature(temperature: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the mean temperature of the hotspot [K], `nan` (undefined) where there is no hotspot.
+
+    Parameters
+    ----------
+    temperature
+        [K], shape (..., y, x).
+    threshold
+        Lowest temperature that is not hot enough [K].
+
+    Returns
+    -------
+    Array of the leading shape; infinite where a temperature is not finite.
+    """
+    hot = hotspot_mask(temperature, threshold)
+    count = hot.sum(axis=(-2, -1))
+    total = np.where(hot, np.asarray(temperature, dtype="float64"), 0.0).sum(axis=(-2, -1))
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.where(_finite(temperature), mean, np.inf)
+
+
+def pore_area(microstructure: np.ndarray, cell_area: float) -> np.ndarray:
+    """Return the area of the pores [m2], the sum of (1 - solid fraction) cell_area over y and x."""
+    finite = _finite(microstructure)
+    solid = np.where(finite[..., None, None], microstructure, 1.0).astype("float64")
+    return np.where(finite, (1.0 - solid).sum(axis=(-2, -1)) * cell_area, np.inf)
+
+
+def rate(quantity: np.ndarray, interval: float) -> np.ndarray:
+    """Return the forward difference of a quantity along its last axis, per second.
+
+    Parameters
+    ----------
+    quantity
+        Values at equal steps of time, shape (..., time).
+    interval
+        Time between two snapshots [s].
+
+    Returns
+    -------
+    Array of shape (..., time - 1), one rate per interval and at its start: `nan` (undefined) where
+    either end is undefined, infinite where an end is infinite.
+    """
+    first, second = quantity[..., :-1], quantity[..., 1:]
+    lost = np.isinf(first) | np.isinf(second)
+    change = (np.where(lost, 0.0, second) - np.where(lost, 0.0, first)) / interval
+    return np.where(lost, np.inf, change)
+
+
+def intersection_over_union(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the overlap of two masks over the last two axes [1], `nan` (undefined) where both are empty."""
+    both = np.logical_and(prediction, truth).sum(axis=(-2, -1))
+    either = np.logical_or(prediction, truth).sum(axis=(-2, -1))
+    return np.where(either > 0, both / np.maximum(either, 1), np.nan)
+
+
+def fair_crps(members: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the fair continuous ranked probability score along the first axis, in the quantity's unit.
+
+    Mean |x_i - y| less half the mean |x_i - x_j| over pairs of different members, which is unbiased in
+    the number of members (Ferro, Q. J. R. Meteorol. Soc. 140, 2014). One member: the absolute error.
+
+    Parameters
+    ----------
+    members
+        Shape (sample, ...).
+    truth
+        Shape (...).
+
+    Returns
+    -------
+    Array of shape (...), `nan` where the truth or a member is undefined, infinite where one is infinite.
+    """
+    count = members.shape[0]
+    lost = np.isinf(members).any(axis=0)
+    kept = np.where(lost, 0.0, members)
+    accuracy = np.abs(kept - truth).mean(axis=0)
+    pairs = sum(np.abs(kept - member).sum(axis=0) for member in kept)
+    return np.where(lost, np.inf, accuracy - pairs / max(2 * count * (count - 1), 1))
+
+
+def mean_defined(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return the mean of the defined values along an axis, `nan` where none is defined."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=axis)
+    total = np.where(defined, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def spread(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return the standard deviation (n - 1) of the defined and finite values, `nan` with fewer than two."""
+    values = np.where(np.isinf(values), np.nan, values)
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=axis)
+    centred = np.where(defined, values - np.expand_dims(mean_defined(values, axis), axis), 0.0)
+    variance = np.square(centred).sum(axis=axis) / np.maximum(count - 1, 1)
+    return np.where(count > 1, np.sqrt(variance), np.nan)
+
+
+class Sums(NamedTuple):
+    """What is kept of many values of one quantity: exact sums, so that parts add up in any order.
+
+    Attributes
+    ----------
+    count
+        Number of defined and finite values.
+    total, squares
+        Their sum and the sum of their squares, as exact fractions.
+    infinite, undefined
+        Numbers of infinite and of undefined values.
+    """
+
+    count: int
+    total: Fraction
+    squares: Fraction
+    infinite: int
+    undefined: int
+
+    @property
+    def mean(self) -> float:
+        """Mean of the defined values: `nan` without one, infinite where one is infinite."""
+        return self._of(lambda: float(self.total / self.count))
+
+    @property
+    def root_mean_square(self) -> float:
+        """Square root of the mean square of the defined values: `nan` without one, infinite where one is."""
+        return self._of(lambda: math.sqrt(self.squares / self.count))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation (n - 1) of the defined values, `nan` with fewer than two or an infinite one."""
+        if self.count < 2 or self.infinite:
+            return math.nan
+        return math.sqrt((self.squares - self.total**2 / self.count) / (self.count - 1))
+
+    def _of(self, finite: Callable[[], float]) -> float:
+        if self.infinite:
+            return math.inf
+        return finite() if self.count else math.nan
+
+
+def gather(values: Iterable[float]) -> Sums:
+    """Return the sums of values; they are the same in any order, to the last bit."""
+    numbers = [float(value) for value in values]
+    exact = [Fraction(number) for number in numbers if math.isfinite(number)]
+    undefined = sum(map(math.isnan, numbers))
+    infinite = len(numbers) - len(exact) - undefined
+    return Sums(len(exact), sum(exact, Fraction()), sum((n * n for n in exact), Fraction()), infinite, undefined)
+
+
+def combine(parts: Iterable[Sums]) -> Sums:
+    """Return the sums of all parts together, in any order."""
+    count, total, squares, infinite, undefined = 0, Fraction(), Fraction(), 0, 0
+    for part in parts:
+        count, total, squares = count + part.count, total + part.total, squares + part.squares
+        infinite, undefined = infinite + part.infinite, undefined + part.undefined
+    return Sums(count, total, squares, infinite, undefined)
+
+
+def _finite(field: np.ndarray) -> np.ndarray:
+    return np.isfinite(field).all(axis=(-2, -1))

@@ -1,0 +1,249 @@
+"""The score table: truth and predictions, model by model and case by case, as one tidy table.
+
+One row is one value: model, n_meso, seed, scale, case, time, metric, value, unit. A row with a time
+speaks of a snapshot; a row whose time is undefined speaks of a whole case. `truth` and `persistence`
+(the start frame held, the trivial floor) are models like any other, without n_meso and seed. Only
+snapshots after the start frame count: up to it a prediction is a copy of the truth.
+
+Of a model with members, the RMSE of a field is that of the member mean, and a hotspot quantity is the
+mean of the members' quantities; `_crps` and `_spread` rows say what the members are worth beyond it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from tessera.data import schema
+from tessera.errors import DataError
+from tessera.evaluation import metrics
+
+COLUMNS = ["model", "n_meso", "seed", "scale", "case", "time", "metric", "value", "unit"]
+QUANTITIES = {
+    "hotspot_area": "m2",
+    "hotspot_temperature": "K",
+    "hotspot_area_rate": "m2 s-1",
+    "hotspot_temperature_rate": "K s-1",
+    "pore_area": "m2",
+}
+ENSEMBLE_QUANTITIES = ("hotspot_area", "hotspot_temperature")
+
+
+class Setting(NamedTuple):
+    """What the quantities are relative to.
+
+    Attributes
+    ----------
+    threshold
+        Temperature above which a cell is hot [K].
+    cell_area
+        Area of a stored cell [m2].
+    interval
+        Time between two snapshots [s].
+    start
+        Snapshot that predictions start from; later ones count.
+    """
+
+    threshold: float
+    cell_area: float
+    interval: float
+    start: int
+
+
+class Run(NamedTuple):
+    """Whose rows these are; `n_meso` and `seed` are None for the truth and what follows from it."""
+
+    model: str
+    n_meso: int | None = None
+    seed: int | None = None
+
+
+def units() -> dict[str, str]:
+    """Return the unit of every metric of the table."""
+    found = {f"{name}_rmse": what.units for name, what in schema.FIELDS.items()}
+    for name, unit in QUANTITIES.items():
+        found |= {name: unit, f"{name}_rmse": unit}
+    for name in ENSEMBLE_QUANTITIES:
+        found |= {f"{name}_crps": QUANTITIES[name], f"{name}_spread": QUANTITIES[name]}
+    return found | {"hotspot_iou": "1", "hotspot_mismatch": "1"}
+
+
+def better(metric: str) -> str | None:
+    """Return whether `lower` or `higher` values of a metric are better, or None where neither is."""
+    if metric == "hotspot_iou":
+        return "higher"
+    return "lower" if metric.endswith(("_rmse", "_crps", "_mismatch")) else None
+
+
+def table(
+    truth: xr.Dataset, predictions: Mapping[str, xr.Dataset], *, scale: str, threshold: float, start: int
+) -> pd.DataFrame:
+    """Return the score table of one scale.
+
+    Parameters
+    ----------
+    truth
+        The ensemble, dims (case, time, y, x).
+    predictions
+        Prediction stores by what to call them in messages; dims (case, time, y, x), perhaps led by sample.
+    scale
+        micro or meso.
+    threshold
+        Temperature above which a cell is hot [K].
+    start
+        Snapshot that every prediction starts from.
+
+    Raises
+    ------
+    DataError
+        A prediction is of another scale, start, grid, time axis or set of cases than the truth asks for.
+    """
+    schema.check(truth, f"truth of {scale}")
+    setting = Setting(threshold, schema.cell_size(truth) ** 2, schema.interval(truth), start)
+    cases = truth["case"].values[truth["split"].values == "test"]
+    for where, prediction in predictions.items():
+        check(prediction, truth, where, scale=scale, start=start)
+        cases = prediction["case"].values if where == next(iter(predictions)) else cases
+        if sorted(prediction["case"].values) != sorted(cases):
+            raise DataError(f"{where}: case: expected {sorted(cases)}, as scored before, got another set")
+    frames = []
+    for case in sorted(cases):
+        fields = load_case(truth, case)
+        frames += _reference_rows(fields, truth["time"].values, setting, int(case))
+        for prediction in predictions.values():
+            found = load_case(prediction, case)
+            frames.append(_case_rows(run_of(prediction), found, fields, truth["time"].values, setting, int(case)))
+    whole = pd.concat(frames, ignore_index=True).assign(scale=scale)
+    whole = whole.astype({"n_meso": "Int64", "seed": "Int64", "case": "int64"})
+    whole.attrs = {"scale": scale, "threshold": threshold, "start_frame": start}
+    return whole[COLUMNS].sort_values(COLUMNS[:7], ignore_index=True)
+
+
+def check(prediction: xr.Dataset, truth: xr.Dataset, where: str, *, scale: str, start: int) -> None:
+    """Refuse a prediction that cannot be compared with the truth, by name."""
+    missing = sorted({"model", "n_meso", "seed", "scale", "start_frame"} - set(prediction.attrs))
+    if missing:
+        raise DataError(f"{where}: expected attributes of a prediction, got none named {', '.join(missing)}")
+    schema.check(prediction, where, fields={"temperature", *fields_of(prediction)}, sample=None)
+    for name, expected in (("scale", scale), ("start_frame", start)):
+        if prediction.attrs[name] != expected:
+            raise DataError(f"{where}: {name}: expected {expected!r}, got {prediction.attrs[name]!r}")
+    for name in ("time", "y", "x"):
+        ours, theirs = truth[name].values, prediction[name].values
+        if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=1e-6, atol=0.0):
+            raise DataError(f"{where}: {name}: expected the {ours.size} values of the truth, got other {theirs.size}")
+    unknown = sorted(set(prediction["case"].values.tolist()) - set(truth["case"].values.tolist()))
+    if unknown:
+        raise DataError(f"{where}: case: expected cases of the truth, got {unknown}")
+
+
+def fields_of(dataset: xr.Dataset) -> list[str]:
+    """Return the fields that a dataset has, in the order of the contract."""
+    return [name for name in schema.FIELDS if name in dataset.data_vars]
+
+
+def run_of(prediction: xr.Dataset) -> Run:
+    """Return who made a prediction."""
+    attrs = prediction.attrs
+    return Run(str(attrs["model"]), int(attrs["n_meso"]), int(attrs["seed"]))
+
+
+def load_case(dataset: xr.Dataset, case: int) -> dict[str, np.ndarray]:
+    """Return the fields of one case, shape (time, y, x) or (sample, time, y, x), float32 in SI units."""
+    place = int(np.flatnonzero(dataset["case"].values == case)[0])
+    return {name: dataset[name].isel(case=place).values for name in fields_of(dataset)}
+
+
+def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, np.ndarray]:
+    """Return the hotspot quantities of snapshots, and the pore area where the microstructure is known.
+
+    Parameters
+    ----------
+    fields
+        By name, shape (..., time, y, x).
+
+    Returns
+    -------
+    Arrays (..., time), the rates (..., time - 1); `nan` is undefined.
+    """
+    temperature = fields["temperature"]
+    area = metrics.hotspot_area(temperature, setting.threshold, setting.cell_area)
+    hot = metrics.hotspot_temperature(temperature, setting.threshold)
+    found = {
+        "hotspot_area": area,
+        "hotspot_temperature": hot,
+        "hotspot_area_rate": metrics.rate(area, setting.interval),
+        "hotspot_temperature_rate": metrics.rate(hot, setting.interval),
+    }
+    if "microstructure" in fields:
+        found["pore_area"] = metrics.pore_area(fields["microstructure"], setting.cell_area)
+    return found
+
+
+def _reference_rows(
+    fields: Mapping[str, np.ndarray], time: np.ndarray, setting: Setting, case: int
+) -> Iterable[pd.DataFrame]:
+    after = {name: field[setting.start + 1 :] for name, field in fields.items()}
+    yield _rows(Run("truth"), case, time[setting.start + 1 :], quantities(after, setting))
+    held = {name: np.broadcast_to(field[setting.start], field.shape) for name, field in fields.items()}
+    yield _case_rows(Run("persistence"), held, fields, time, setting, case)
+
+
+def _case_rows(
+    run: Run,
+    prediction: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    time: np.ndarray,
+    setting: Setting,
+    case: int,
+) -> pd.DataFrame:
+    ours = {name: _members(field)[:, setting.start + 1 :] for name, field in prediction.items()}
+    real = {name: truth[name][setting.start + 1 :] for name in ours}
+    later = time[setting.start + 1 :]
+    errors = {f"{name}_rmse": metrics.rmse(_member_mean(field), real[name]) for name, field in ours.items()}
+    members, expected = quantities(ours, setting), quantities(real, setting)
+    means = {name: metrics.mean_defined(values) for name, values in members.items()}
+    overlap = _overlap(ours["temperature"], real["temperature"], setting.threshold)
+    whole = {name: metrics.gather(values).root_mean_square for name, values in errors.items()}
+    for name, mean in means.items():
+        whole[f"{name}_rmse"] = metrics.gather(mean - expected[name]).root_mean_square
+    whole["hotspot_iou"] = metrics.gather(overlap).mean
+    alone = (means["hotspot_area"] > 0.0) != (expected["hotspot_area"] > 0.0)
+    whole["hotspot_mismatch"] = float(alone.mean())
+    snapshots = errors | means | {"hotspot_iou": overlap}
+    if ours["temperature"].shape[0] > 1:
+        for name in ENSEMBLE_QUANTITIES:
+            snapshots[f"{name}_crps"] = metrics.fair_crps(members[name], expected[name])
+            snapshots[f"{name}_spread"] = metrics.spread(members[name])
+            for kind in ("crps", "spread"):
+                whole[f"{name}_{kind}"] = metrics.gather(snapshots[f"{name}_{kind}"]).mean
+    totals = {name: np.array([value]) for name, value in whole.items()}
+    return pd.concat(
+        [_rows(run, case, later, snapshots), _rows(run, case, np.array([np.nan]), totals)], ignore_index=True
+    )
+
+
+def _members(field: np.ndarray) -> np.ndarray:
+    return field if field.ndim == 4 else field[None]
+
+
+def _member_mean(members: np.ndarray) -> np.ndarray:
+    return members[0] if members.shape[0] == 1 else members.mean(axis=0, dtype="float64")
+
+
+def _overlap(members: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
+    masks = metrics.hotspot_mask(members, threshold)
+    return metrics.mean_defined(metrics.intersection_over_union(masks, metrics.hotspot_mask(truth, threshold)))
+
+
+def _rows(run: Run, case: int, time: np.ndarray, values: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    named, known = [], units()
+    for metric, series in values.items():
+        content = {"time": time[: series.size], "metric": metric, "value": series, "unit": known[metric]}
+        named.append(pd.DataFrame(content))
+    found = pd.concat(named, ignore_index=True).assign(model=run.model, case=case)
+    return found.assign(n_meso=pd.array([run.n_meso] * len(found), dtype="Int64")).assign(
+        seed=pd.array([run.seed] * len(found), dtype="Int64")
+    )

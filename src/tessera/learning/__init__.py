@@ -1,0 +1,1 @@
+"""Learning: samplers, losses, tasks, the one training loop, checkpoints and predictions."""

@@ -1,0 +1,138 @@
+"""Ensembles in memory: scaled tensors by field name, and what their sampling needs to know.
+
+A state is a mapping from field names to tensors (batch, y, x) in scaled units. Frames hold the same
+for whole cases, (case, time, y, x), with the column of the shock front for every snapshot.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from tessera.data.scaling import Scale, Statistics
+from tessera.errors import DataError
+
+State = dict[str, Tensor]
+
+
+class Frames(NamedTuple):
+    """Cases in memory.
+
+    Attributes
+    ----------
+    fields
+        Scaled float32 fields, each of shape (case, time, y, x).
+    front
+        Last column behind the shock front, shape (case, time), int64; the last column of all once it has left.
+    cases
+        Numbers of the cases.
+    """
+
+    fields: dict[str, Tensor]
+    front: Tensor
+    cases: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Cases, snapshots, cells along y and x."""
+        cases, snapshots, y, x = next(iter(self.fields.values())).shape
+        return cases, snapshots, y, x
+
+    def at(self, frame: int | slice) -> State:
+        """Return a snapshot of all cases, or several."""
+        return {name: field[:, frame] for name, field in self.fields.items()}
+
+
+def frames(dataset: xr.Dataset, scales: Mapping[str, Scale], device: str = "cpu") -> Frames:
+    """Read cases of an ensemble, scaled, into memory.
+
+    Parameters
+    ----------
+    dataset
+        Cases in SI units that keep the schema.
+    scales
+        The fields to read and their scales.
+    device
+        Where the tensors live.
+    """
+    fields = {
+        name: torch.from_numpy(scale.apply(dataset[name].values).astype(np.float32)).to(device)
+        for name, scale in scales.items()
+    }
+    front = torch.from_numpy(front_columns(dataset["pressure"].values))
+    return Frames(fields, front, tuple(int(case) for case in dataset["case"].values))
+
+
+def select(dataset: xr.Dataset, split: str, where: str, count: int | None = None) -> xr.Dataset:
+    """Return the cases of a split, or its first `count`: a smaller choice is part of every larger one.
+
+    Raises
+    ------
+    DataError
+        The split has fewer cases than asked for, or none.
+    """
+    found = np.flatnonzero(dataset["split"].values == split)
+    if found.size < (count or 1):
+        raise DataError(f"{where}: expected at least {count or 1} {split} cases, got {found.size}")
+    return dataset.isel(case=found[:count])
+
+
+def front_columns(pressure: np.ndarray) -> np.ndarray:
+    """Return the last column behind the front, by half of the highest median pressure of a case.
+
+    Parameters
+    ----------
+    pressure
+        Pressure in any unit with zero ahead of the shock, shape (case, time, y, x).
+
+    Returns
+    -------
+    Columns of shape (case, time), int64; 0 where no column is shocked.
+    """
+    profile = np.median(pressure, axis=2)
+    shocked = profile > 0.5 * profile.max(axis=(1, 2), keepdims=True)
+    last = pressure.shape[-1] - 1 - np.argmax(shocked[..., ::-1], axis=-1)
+    return np.where(shocked.any(axis=-1), last, 0).astype(np.int64)
+
+
+def mirror(state: State, scales: Mapping[str, Scale]) -> State:
+    """Return the state reflected in y; the velocity along y changes its sign."""
+    turned = {name: field.flip(-2) for name, field in state.items()}
+    if "velocity_y" in turned:
+        scale = scales["velocity_y"]
+        turned["velocity_y"] = -turned["velocity_y"] - 2.0 * scale.offset / scale.factor
+    return turned
+
+
+def stack(states: Sequence[State]) -> State:
+    """Return states stacked along a new first dimension."""
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
+class Bounds(NamedTuple):
+    """What a state may be, in scaled units: the training range of each field and a margin."""
+
+    low: dict[str, float]
+    high: dict[str, float]
+
+    def clamp(self, state: State) -> State:
+        """Return the state kept inside the bounds."""
+        return {name: field.clamp(self.low[name], self.high[name]) for name, field in state.items()}
+
+
+def bounds(statistics: Mapping[str, Statistics], scales: Mapping[str, Scale], margin: float = 0.1) -> Bounds:
+    """Return the training range of each field, wider by a part of it on both sides."""
+    low, high = {}, {}
+    for name, scale in scales.items():
+        known = statistics[name]
+        slack = margin * (known.maximum - known.minimum)
+        low[name], high[name] = scale.apply(known.minimum - slack), scale.apply(known.maximum + slack)
+    return Bounds(low, high)
+
+
+__all__: Iterable[str] = [
+    "Bounds", "Frames", "State", "bounds", "frames", "front_columns", "mirror", "select", "stack",
+]  # fmt: skip

@@ -1,0 +1,361 @@
+"""The one training loop, for every task; killed and resumed, it equals itself never stopped.
+
+A task says what is learned: a batch, its named losses, a validation. The loop says how: optimiser,
+schedule, averaged weights, budget, checkpoints. With a budget of updates a resumed training is equal
+to the last bit; with a budget of processor time it goes on with what is left of it.
+
+State folder: `<state>/<key>/{training.pt, history.jsonl}`; the key is the digest of configuration, data
+and sources, so that nothing of another study is ever continued.
+"""
+
+import json
+import logging
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from tessera.data.store import whole
+from tessera.errors import DataError, TrainingError
+
+log = logging.getLogger("tessera")
+
+FINAL_RATE = 0.01
+VALIDATION_SHARE = 0.1
+
+
+class Loop(NamedTuple):
+    """How a task is learned.
+
+    Attributes
+    ----------
+    epoch
+        Updates between two validations, each with a checkpoint.
+    updates, core_seconds
+        The budget, exactly one of the two; core_seconds is processor time of training alone, of all
+        threads and over all resumes [s].
+    optimizer, learning_rate, betas, weight_decay
+        Adam or AdamW and its highest rate.
+    schedule, warm_up
+        Constant, or cosine to 1 % of the rate, after a linear rise over a part of the budget.
+    clip
+        Largest gradient norm; 0 for none.
+    average
+        Decay of the averaged weights, which are validated and kept; 0 for none.
+    seed
+        Seed of batches, noise and dropout.
+    device
+        Where the module lives.
+    """
+
+    epoch: int
+    updates: int | None = None
+    core_seconds: float | None = None
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 1e-4
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warm_up: float = 0.04
+    clip: float = 1.0
+    average: float = 0.995
+    seed: int = 0
+    device: str = "cpu"
+
+
+class Task(Protocol):
+    """What is learned: everything that the loop needs to know of it."""
+
+    name: str
+    module: nn.Module
+
+    def batch(self, progress: float, generator: torch.Generator) -> Any:
+        """Return the next batch, given which part of the budget is spent."""
+
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """Return the named, weighted terms whose sum is descended."""
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Return what decides the best epoch, lower is better, and named numbers for the history."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what beside the weights must survive: tensors and plain values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+
+
+class Result(NamedTuple):
+    """What a training did."""
+
+    updates: int
+    core_seconds: float
+    validation_seconds: float
+    best: float
+    best_updates: int
+    numbers: dict[str, float]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts as plain values for a checkpoint's metadata."""
+        return self._asdict()
+
+
+def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
+    """Train a task to the end of its budget and leave the best weights in its module.
+
+    Parameters
+    ----------
+    task, loop
+        What is learned, and how; parameters that require no gradient stay as they are.
+    state
+        Folder of the training state; what it holds under `key` is resumed.
+    key
+        Digest of all that decides the training.
+
+    Raises
+    ------
+    TrainingError
+        A loss or a gradient is not finite; the last checkpoint stays as it is.
+    DataError
+        The checkpoint of this key cannot be read.
+    KeyboardInterrupt
+        The process was asked to stop; the state is saved. SIGTERM goes to its former handler first.
+    """
+    run = _Run(task, loop, state / key)
+    run.resume()
+    with _signals() as asked, _bar(task.name) as show:
+        while run.progress < 1.0 and not asked:
+            run.update()
+            show(run.progress)
+            if run.updates % loop.epoch == 0 or run.progress >= 1.0:
+                run.end_epoch()
+        if asked:
+            run.save()
+    if asked:
+        log.info("%s: stopped at update %d, state saved", task.name, run.updates)
+        signal.raise_signal(asked[0])
+        raise KeyboardInterrupt
+    return run.finish()
+
+
+class _Run:
+    """A training under way: everything of it that a checkpoint holds."""
+
+    def __init__(self, task: Task, loop: Loop, folder: Path) -> None:
+        self.task, self.loop, self.folder = task, loop, folder
+        task.module.to(loop.device)
+        self.weights = {name: p for name, p in task.module.named_parameters() if p.requires_grad}
+        if not self.weights:
+            raise TrainingError(f"{task.name}: expected weights to learn, got none")
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[loop.optimizer]
+        self.optimizer = kind(
+            list(self.weights.values()), lr=loop.learning_rate, betas=loop.betas, weight_decay=loop.weight_decay,
+            fused=True,
+        )  # fmt: skip
+        self.average = _copy(self.weights) if loop.average else {}
+        self.generator = torch.Generator().manual_seed(loop.seed)
+        torch.manual_seed(loop.seed)
+        self.updates, self.core_seconds, self.validation_seconds = 0, 0.0, 0.0
+        self.sums: dict[str, float] = {}
+        self.since = 0
+        self.history_size = 0
+        self.best: dict[str, Any] = {}
+
+    @property
+    def progress(self) -> float:
+        """Part of the budget that is spent."""
+        if self.loop.updates is not None:
+            return self.updates / self.loop.updates
+        assert self.loop.core_seconds is not None
+        return self.core_seconds / self.loop.core_seconds
+
+    def update(self) -> None:
+        begin, progress = time.process_time(), self.progress
+        self.task.module.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.loop, progress)
+        terms = self.task.losses(self.task.batch(progress, self.generator))
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "sum")
+            raise TrainingError(
+                f"{self.task.name}: update {self.updates + 1}: {bad}: expected a finite loss, got {float(total)}"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.weights.values(), self.loop.clip or math.inf)
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                f"{self.task.name}: update {self.updates + 1}: gradient: expected a finite norm, got {float(norm)}"
+            )
+        self.optimizer.step()
+        self.updates += 1
+        self._follow()
+        for name, term in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(term.detach())
+        self.since += 1
+        self.core_seconds += time.process_time() - begin
+
+    def end_epoch(self) -> None:
+        line: dict[str, Any] = {
+            "epoch": -(-self.updates // self.loop.epoch),
+            "updates": self.updates,
+            "core_seconds": round(self.core_seconds, 3),
+            "learning_rate": rate(self.loop, self.progress),
+        }
+        line |= {f"loss_{name}": value / self.since for name, value in self.sums.items()}
+        if self._affordable():
+            line |= self._validate()
+        self.sums, self.since = {}, 0
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "history.jsonl", "ab") as file:
+            file.truncate(self.history_size)
+            file.write((json.dumps(line) + "\n").encode())
+            self.history_size = file.tell()
+        self.save()
+        if not Console(stderr=True).is_terminal:
+            log.info("%s: %s", self.task.name, _summary(line))
+
+    def save(self) -> None:
+        content = {
+            "updates": self.updates, "core_seconds": self.core_seconds,
+            "validation_seconds": self.validation_seconds, "sums": self.sums, "since": self.since,
+            "history_size": self.history_size, "weights": _copy(self.weights), "average": self.average,
+            "optimizer": self.optimizer.state_dict(), "best": self.best, "task": self.task.state(),
+            "generator": self.generator.get_state(), "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }  # fmt: skip
+        with whole(self.folder / "training.pt") as beside, open(beside, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def resume(self) -> None:
+        path = self.folder / "training.pt"
+        if not path.is_file():
+            return
+        try:
+            content = torch.load(path, map_location=self.loop.device, weights_only=True)
+            self._restore(content)
+        except Exception as error:
+            raise DataError(
+                f"{path}: expected a whole training state, got {type(error).__name__}; delete it to start anew"
+            ) from error
+        log.info("%s: resumed at update %d", self.task.name, self.updates)
+
+    def finish(self) -> Result:
+        _assign(self.weights, self.best["weights"])
+        self.task.module.eval()
+        return Result(
+            self.updates, self.core_seconds, self.validation_seconds,
+            self.best["error"], self.best["updates"], dict(self.best["numbers"]),
+        )  # fmt: skip
+
+    def _restore(self, content: Mapping[str, Any]) -> None:
+        _assign(self.weights, content["weights"])
+        _assign(self.average, content["average"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.task.restore(content["task"])
+        self.generator.set_state(content["generator"].cpu())
+        torch.set_rng_state(content["random"].cpu())
+        if content["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([state.cpu() for state in content["random_cuda"]])
+        for name in ("updates", "core_seconds", "validation_seconds", "sums", "since", "history_size", "best"):
+            setattr(self, name, content[name])
+
+    def _follow(self) -> None:
+        """Let the averaged weights follow; early on they follow closely."""
+        if self.average:
+            decay = min(self.loop.average, (1 + self.updates) / (10 + self.updates))
+            followed = [weight.detach() for weight in self.weights.values()]
+            torch._foreach_lerp_(list(self.average.values()), followed, 1.0 - decay)
+
+    def _affordable(self) -> bool:
+        """Return whether to validate now: always, but with a budget of time at most about a tenth of it."""
+        if self.loop.core_seconds is None or self.progress >= 1.0:
+            return True
+        return self.validation_seconds <= VALIDATION_SHARE * self.core_seconds
+
+    def _validate(self) -> dict[str, Any]:
+        begin, own = time.process_time(), _copy(self.weights)
+        _assign(self.weights, self.average)
+        self.task.module.eval()
+        with torch.no_grad():
+            error, numbers = self.task.validate()
+        if not math.isfinite(error):
+            error = math.inf
+        if not self.best or error < self.best["error"]:
+            self.best = {
+                "error": error, "updates": self.updates, "numbers": numbers, "weights": _copy(self.weights),
+            }  # fmt: skip
+        _assign(self.weights, own)
+        self.validation_seconds += time.process_time() - begin
+        seconds = round(self.validation_seconds, 3)
+        return {"validation_seconds": seconds, "error": error} | {f"validation_{k}": v for k, v in numbers.items()}
+
+
+def rate(loop: Loop, progress: float) -> float:
+    """Return the learning rate when a part of the budget is spent: linear rise, then constant or cosine."""
+    if progress < loop.warm_up:
+        return loop.learning_rate * max(progress / loop.warm_up, FINAL_RATE)
+    if loop.schedule == "constant":
+        return loop.learning_rate
+    part = min(1.0, (progress - loop.warm_up) / max(1.0 - loop.warm_up, 1e-9))
+    return loop.learning_rate * (FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(math.pi * part)))
+
+
+def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+@torch.no_grad()
+def _assign(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Copy values into weights of the same names; no values leave them as they are."""
+    if values and values.keys() != weights.keys():
+        raise KeyError(f"weights: expected {sorted(weights)}, got {sorted(values)}")
+    for name, value in values.items():
+        weights[name].copy_(value)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Yield a list that receives SIGINT and SIGTERM instead of their handlers."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, lambda number, _frame: asked.append(number)) for kind in kinds}
+    try:
+        yield asked
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Any]:
+    """Yield a function that shows the progress on a terminal, and does nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = TextColumn(name), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=1.0)
+        yield lambda progress: bar.update(task, completed=progress)
+
+
+def _summary(line: Mapping[str, Any]) -> str:
+    shown = {k: v for k, v in line.items() if k not in {"epoch", "learning_rate", "validation_seconds"}}
+    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in shown.items())
+
+
+__all__ = ["Loop", "Result", "Task", "rate", "train"]

@@ -1,0 +1,147 @@
+"""A small study whose results keep every schema: a moving front, hot blobs that grow, marred predictions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from tessera.data import schema, store
+from tessera.evaluation import scores, summary
+
+RUNS = (("tessera", 2, 0), ("parcv2", 4, 0), ("cnext", 2, 0))
+THRESHOLD = 875.0
+START = 1
+SHAPES = {"micro": ((6, 16, 24), 7.0e-8, 1.72e-10), "meso": ((8, 24, 36), 1.608e-7, 3.95e-10)}
+SPLITS = {"micro": ["train", "train", "validation", "test", "test"], "meso": ["train", "validation", "test", "test"]}
+
+
+def ensemble(scale="meso", *, shape=None, splits=None, blobs=6, seed=3):
+    """Return an ensemble of dims (case, time, y, x); `shape` is (snapshots, ny, nx)."""
+    default, cell, interval = SHAPES[scale]
+    snapshots, ny, nx = shape or default
+    splits, rng = splits or SPLITS[scale], np.random.default_rng(seed)
+    cases = [_case(rng, snapshots, ny, nx, 1 if scale == "micro" else blobs) for _ in splits]
+    count = len(splits)
+    dataset = xr.Dataset(
+        {name: (schema.DIMS, np.stack([case[name] for case in cases]).astype("float32")) for name in schema.FIELDS},
+        coords={
+            "case": np.arange(count),
+            "time": np.arange(snapshots) * interval,
+            "y": (np.arange(ny) + 0.5) * cell,
+            "x": (np.arange(nx) + 0.5) * cell,
+            "split": ("case", splits),
+            "particle_velocity": ("case", np.full(count, 1000.0)),
+            "seed": ("case", np.arange(count)),
+            "porosity": ("case", np.array([1.0 - case["microstructure"][0].mean() for case in cases])),
+            "pores": ("case", np.full(count, 1 if scale == "micro" else blobs)),
+        },
+    )
+    described = schema.describe(dataset)
+    described.attrs |= {"study": "synthetic", "scale": scale, "section_digest": "0" * 16, "source_digest": "1" * 16}
+    described.attrs |= {"core_seconds": 12.0 * count, "git_revision": "unknown", "version": "0", "title": scale}
+    described.attrs["versions"] = json.dumps({"python": "3", "numpy": "2"})
+    return described
+
+
+def prediction(truth, model, n_meso, seed, *, scale="meso", noise=0.1, members=0, lag=0):
+    """Return what a model that is off by `noise` and late by `lag` cells would predict of the test cases."""
+    rng = np.random.default_rng([n_meso, seed, int(1000 * noise)])
+    test = truth.isel(case=np.flatnonzero(truth["split"].values == "test")).copy(deep=True)
+    for name in schema.FIELDS:
+        real = test[name].values
+        size = max(members, 1)
+        made = np.repeat(real[None], size, axis=0)
+        deviation = noise * real.std() * rng.normal(size=(size, 1, 1, *real.shape[2:]))
+        growth = np.linspace(0.0, 1.0, real.shape[1])[:, None, None]
+        moved = np.roll(made, -lag, axis=-1) + deviation * growth
+        moved[:, :, : START + 1] = made[:, :, : START + 1]
+        dims = ("sample", *schema.DIMS) if members else schema.DIMS
+        test[name] = (dims, (moved if members else moved[0]).astype("float32"))
+    test = schema.describe(test)
+    test.attrs |= {"model": model, "n_meso": n_meso, "seed": seed, "scale": scale, "split": "test"}
+    test.attrs |= {"start_frame": START, "prediction_core_seconds": 0.8, "training_core_seconds": 60.0}
+    return test
+
+
+def results(folder: Path, *, shapes=None, splits=None, blobs=6) -> Path:
+    """Write all that the report reads, as the workflow leaves it, and return the folder."""
+    for scale in ("micro", "meso"):
+        shape = (shapes or {}).get(scale)
+        truth = ensemble(scale, shape=shape, splits=(splits or {}).get(scale), blobs=blobs)
+        store.save_zarr(truth, folder / "ensembles" / f"{scale}.json", {"scale": scale})
+        found = {}
+        for (model, n_meso, seed), noise, lag in zip(RUNS, (0.08, 0.3, 0.15), (0, 2, 1), strict=True):
+            n_meso = 0 if (scale, model) == ("micro", "tessera") else n_meso
+            made = prediction(truth, model, n_meso, seed, scale=scale, noise=noise, lag=lag)
+            path = folder / "predictions" / scale / model / f"n{n_meso}_s{seed}_test.json"
+            store.save_zarr(made, path)
+            found[str(path)] = made
+        table = scores.table(truth, found, scale=scale, threshold=THRESHOLD, start=START)
+        summary.save(table, folder / "scores" / f"{scale}.parquet", folder / "scores" / f"{scale}.csv")
+    micro = ensemble("micro", shape=(shapes or {}).get("micro"), splits=(splits or {}).get("micro"))
+    store.save_zarr(prediction(micro, "tokenizer", 0, 0, noise=0.05), folder / "reconstructions" / "micro.json")
+    _benchmarks(folder / "benchmarks")
+    _histories(folder / "models")
+    return folder
+
+
+def _case(rng, snapshots, ny, nx, blobs):
+    y, x = np.meshgrid(np.linspace(0, ny / nx, ny), np.linspace(0, 1, nx), indexing="ij")
+    front = np.linspace(0.02, 1.6, snapshots)[:, None, None]
+    behind = 1.0 / (1.0 + np.exp(np.clip(60.0 * (x - front), -50.0, 50.0)))
+    temperature, solid = 300.0 + 210.0 * behind, np.ones((snapshots, ny, nx))
+    for _ in range(blobs):
+        cy, cx, size = rng.uniform(0.1, 0.55), rng.uniform(0.2, 0.85), rng.uniform(0.04, 0.09)
+        age = np.clip(front - cx, 0.0, None)
+        distance = np.hypot(y - cy, x - cx - 0.05 * age)
+        hot = np.exp(-((distance / (0.02 + 0.05 * np.sqrt(age))) ** 2)) * (age > 0)
+        temperature = temperature + 3200.0 * hot * (1.0 - np.exp(-12.0 * age))
+        solid = solid * (1.0 - (np.hypot(y - cy, x - cx) < size) * (1.0 - behind))
+    return {
+        "temperature": temperature,
+        "pressure": 9.4e9 * behind * (1.0 + 0.2 * np.sin(9.0 * x + 7.0 * y + 3.0 * front)),
+        "microstructure": np.clip(solid, 0.0, 1.0),
+        "velocity_x": 1000.0 * behind,
+        "velocity_y": 150.0 * behind * np.sin(12.0 * y),
+    }
+
+
+def _benchmarks(folder: Path) -> None:
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    jobs = {
+        "cases/micro_0000": 31.0,
+        "cases/meso_0000": 95.0,
+        "cases/meso_0001": 92.0,
+        "tokenizer/temperature": 52.0,
+        "tokenizer/pressure": 51.0,
+        "latents/micro": 4.0,
+        "decoupled/temperature": 21.0,
+        "coupled": 84.0,
+        "transfer/n2_s0": 262.0,
+        "parcv2/n4_s0": 305.0,
+        "cnext/n2_s0": 303.0,
+        "prediction/meso_tessera_n2_s0_test": 3.0,
+        "scores/meso": 2.0,
+    }
+    for name, seconds in jobs.items():
+        row = f"{seconds}\t0:00:10\t{300 + seconds:.2f}\t900.0\t200.0\t210.0\t0.0\t1.0\t97.0\t{seconds * 0.97:.2f}\n"
+        store.write_text(folder / f"{name}.tsv", header + row)
+    store.write_text(folder / "study.tsv", header + "0.2\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\t0.0\t0.1\n")
+
+
+def _histories(folder: Path) -> None:
+    names = [f"tokenizer/{field}" for field in schema.FIELDS] + ["decoupled/temperature", "coupled"]
+    names += [f"{model}/n{n_meso}_s{seed}" for model, n_meso, seed in RUNS]
+    for number, name in enumerate(names):
+        lines = [
+            {
+                "epoch": epoch,
+                "updates": 100 * (epoch + 1),
+                "core_seconds": 5.0 * (epoch + 1),
+                "training": {"total": 0.5 / (epoch + 1 + number)},
+                "validation": 0.6 / (epoch + 1 + number) + 0.01,
+            }
+            for epoch in range(8)
+        ]
+        store.write_text(folder / f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
