@@ -1,8 +1,8 @@
 """Per-field scales, fitted on the training split, invertible, saved with the data.
 
 Two normalisations share one set of facts: `standard` has zero mean and unit standard deviation,
-`range` maps the extremes of the training split to [0, 1] (PARC's, one range per field, so that
-signed velocities keep their sign).
+`range` maps the extremes of the training split to [0, 1], and a field of both signs by its largest
+magnitude, so that zero stays zero (PARC's, but with signed velocities that keep their sign).
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,7 +72,12 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
     """Return the scale of each field for a kind of normalisation."""
     if kind == "standard":
         return {name: Scale(s.mean, s.std) for name, s in statistics.items()}
-    return {name: Scale(s.minimum, s.maximum - s.minimum) for name, s in statistics.items()}
+    return {
+        name: Scale(0.0, max(-s.minimum, s.maximum))
+        if s.minimum < 0.0 < s.maximum
+        else Scale(s.minimum, s.maximum - s.minimum)
+        for name, s in statistics.items()
+    }
 
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:

@@ -1,10 +1,11 @@
 """Ensembles in memory: scaled tensors by field name, and what their sampling needs to know.
 
-A state is a mapping from field names to tensors (batch, y, x) in scaled units. Frames hold the same
-for whole cases, (case, time, y, x), with the column of the shock front for every snapshot.
+A state maps field names to tensors (batch, y, x) in scaled units, a carry to whatever a model advances,
+such as tokens (batch, channel, token_y, token_x). Frames hold either for whole cases, with case and time
+first, and the column of the shock front for every snapshot.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor
 
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
-
-State = dict[str, Tensor]
+from tessera.learning.sampling import Window
+from tessera.models.state import State
 
 
 class Frames(NamedTuple):
@@ -24,26 +25,57 @@ class Frames(NamedTuple):
     Attributes
     ----------
     fields
-        Scaled float32 fields, each of shape (case, time, y, x).
+        Float32 values, each of shape (case, time, y, x), or (case, time, channel, token_y, token_x).
     front
-        Last column behind the shock front, shape (case, time), int64; the last column of all once it has left.
+        Last column behind the shock front [cells], shape (case, time), int64; the last of all once it left.
     cases
         Numbers of the cases.
+    unit
+        Cells per column of the values; 1, or those of a token.
     """
 
     fields: dict[str, Tensor]
     front: Tensor
     cases: tuple[int, ...]
+    unit: int = 1
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Cases, snapshots, cells along y and x."""
-        cases, snapshots, y, x = next(iter(self.fields.values())).shape
-        return cases, snapshots, y, x
+    def snapshots(self) -> int:
+        """Number of snapshots of each case."""
+        return self.front.shape[1]
 
-    def at(self, frame: int | slice) -> State:
-        """Return a snapshot of all cases, or several."""
+    @property
+    def columns(self) -> int:
+        """Width of a frame [cells]."""
+        return next(iter(self.fields.values())).shape[-1] * self.unit
+
+    def at(self, frame: int) -> State:
+        """Return a snapshot of all cases."""
         return {name: field[:, frame] for name, field in self.fields.items()}
+
+    def first(self, count: int) -> "Frames":
+        """Return the first cases."""
+        fields = {name: field[:count] for name, field in self.fields.items()}
+        return self._replace(fields=fields, front=self.front[:count], cases=self.cases[:count])
+
+    def cut(self, windows: Sequence[Window], later: int, scales: Mapping[str, Scale] | None = None) -> State:
+        """Return what windows show, some snapshots after their first, stacked as a batch.
+
+        Parameters
+        ----------
+        windows
+            Windows of equal width that begin and end at multiples of `unit`.
+        later
+            Number of snapshots after the first of each window.
+        scales
+            Scales of the fields; needed where a window is mirrored.
+        """
+        cuts = []
+        for window in windows:
+            columns = slice(window.left // self.unit, (window.left + window.width) // self.unit)
+            state = {n: f[window.case, window.frame + later, ..., columns] for n, f in self.fields.items()}
+            cuts.append(mirror(state, scales or {}) if window.mirrored else state)
+        return stack(cuts)
 
 
 def frames(dataset: xr.Dataset, scales: Mapping[str, Scale], device: str = "cpu") -> Frames:
@@ -131,8 +163,3 @@ def bounds(statistics: Mapping[str, Statistics], scales: Mapping[str, Scale], ma
         slack = margin * (known.maximum - known.minimum)
         low[name], high[name] = scale.apply(known.minimum - slack), scale.apply(known.maximum + slack)
     return Bounds(low, high)
-
-
-__all__: Iterable[str] = [
-    "Bounds", "Frames", "State", "bounds", "frames", "front_columns", "mirror", "select", "stack",
-]  # fmt: skip

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tessera.data.scaling import Scale, Statistics
-from tessera.learning.frames import State
+from tessera.models.state import State
 
 HOT = 875.0
 SOLID = 0.5
@@ -88,7 +88,11 @@ def active(weights: Weights, *states: State) -> Tensor | None:
 
 
 def field_losses(
-    prediction: State, truth: State, weights: Weights, counts: Tensor | None = None, guide: State | None = None
+    prediction: State,
+    truth: State,
+    weights: Weights,
+    counts: Tensor | None = None,
+    guide: State | None = None,
 ) -> dict[str, Tensor]:
     """Return per field the weighted mean of |d| + 0.1 d², d in standard deviations.
 
@@ -136,12 +140,12 @@ def edge_loss(prediction: Tensor, truth: Tensor, unit: float) -> Tensor:
 
 
 def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Return the mean Kullback-Leibler divergence of N(mean, exp(log_var)) from N(0, 1), per latent number."""
+    """Return the mean Kullback-Leibler divergence of N(mean, exp(log_var)) from N(0, 1) per latent number."""
     return 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).mean()
 
 
 def latent_norm(truth: Tensor) -> Tensor:
-    """Return the mean over tokens of the norm over channels, per sample: (batch, c, y, x) to (batch, 1, 1, 1)."""
+    """Return the mean over tokens of the norm over channels: (batch, c, y, x) to (batch, 1, 1, 1)."""
     return truth.norm(dim=-3, keepdim=True).mean(dim=(-2, -1), keepdim=True) + EPSILON
 
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from tessera.learning.frames import State
+from tessera.models.state import State
 
 NOISY_SAMPLES = 0.7
 OCTAVES = 5
@@ -127,9 +126,22 @@ class Sampler:
     """
 
     def __init__(
-        self, recipe: Recipe, front: Tensor, columns: int, *, first: int = 1, unit: int = 1, mirrored: bool = True
+        self,
+        recipe: Recipe,
+        front: Tensor,
+        columns: int,
+        *,
+        first: int = 1,
+        unit: int = 1,
+        mirrored: bool = True,
     ) -> None:
-        self.recipe, self.columns, self.first, self.unit, self.mirrored = recipe, columns, first, unit, mirrored
+        self.recipe, self.columns, self.first, self.unit, self.mirrored = (
+            recipe,
+            columns,
+            first,
+            unit,
+            mirrored,
+        )
         self.front: list[list[int]] = front.tolist()
 
     def horizon(self, progress: float, generator: Generator) -> int:
@@ -156,7 +168,9 @@ class Sampler:
         chance = torch.rand(5, generator=generator, dtype=torch.float64).tolist()
         last = len(self.front[0]) - 1 - horizon
         if last < self.first:
-            raise ValueError(f"horizon: expected at most {len(self.front[0]) - 1 - self.first}, got {horizon}")
+            raise ValueError(
+                f"horizon: expected at most {len(self.front[0]) - 1 - self.first}, got {horizon}"
+            )
         case, frame = at or (
             int(chance[0] * len(self.front)), self.first + int(chance[1] * (last - self.first + 1))
         )  # fmt: skip
@@ -217,9 +231,11 @@ def noise(state: State, level: float, generator: Generator) -> State:
     result = {}
     for name, field in state.items():
         y, x = field.shape[-2:]
-        coarse = torch.randn(first.shape[0], field[0].numel() // (y * x), -(-y // wide), -(-x // wide), generator=generator)
+        coarse = torch.randn(
+            first.shape[0], field[0].numel() // (y * x), -(-y // wide), -(-x // wide), generator=generator
+        )
         if wide > 1:
-            fine = F.interpolate(coarse, scale_factor=float(wide), mode="bilinear")[..., :y, :x]
+            fine = nn.functional.interpolate(coarse, scale_factor=float(wide), mode="bilinear")[..., :y, :x]
             coarse = fine * (fine.numel() ** 0.5 / fine.norm().clamp_min(1e-6))
         drawn = (coarse * (level * noisy[:, None, None, None])).reshape(field.shape)
         result[name] = field + drawn.to(field.device)

@@ -159,9 +159,12 @@ class _Run:
             raise TrainingError(f"{task.name}: expected weights to learn, got none")
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[loop.optimizer]
         self.optimizer = kind(
-            list(self.weights.values()), lr=loop.learning_rate, betas=loop.betas, weight_decay=loop.weight_decay,
+            list(self.weights.values()),
+            lr=loop.learning_rate,
+            betas=loop.betas,
+            weight_decay=loop.weight_decay,
             fused=True,
-        )  # fmt: skip
+        )
         self.average = _copy(self.weights) if loop.average else {}
         self.generator = torch.Generator().manual_seed(loop.seed)
         torch.manual_seed(loop.seed)
@@ -182,22 +185,19 @@ class _Run:
     def update(self) -> None:
         begin, progress = time.process_time(), self.progress
         self.task.module.train()
+        where = f"{self.task.name}: update {self.updates + 1}"
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.loop, progress)
         terms = self.task.losses(self.task.batch(progress, self.generator))
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "sum")
-            raise TrainingError(
-                f"{self.task.name}: update {self.updates + 1}: {bad}: expected a finite loss, got {float(total)}"
-            )
+            raise TrainingError(f"{where}: {bad}: expected a finite loss, got {float(total)}")
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.loop.clip or math.inf)
         if not torch.isfinite(norm):
-            raise TrainingError(
-                f"{self.task.name}: update {self.updates + 1}: gradient: expected a finite norm, got {float(norm)}"
-            )
+            raise TrainingError(f"{where}: gradient: expected a finite norm, got {float(norm)}")
         self.optimizer.step()
         self.updates += 1
         self._follow()
@@ -218,7 +218,7 @@ class _Run:
             line |= self._validate()
         self.sums, self.since = {}, 0
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "history.jsonl", "ab") as file:
+        with (self.folder / "history.jsonl").open("ab") as file:
             file.truncate(self.history_size)
             file.write((json.dumps(line) + "\n").encode())
             self.history_size = file.tell()
@@ -228,14 +228,22 @@ class _Run:
 
     def save(self) -> None:
         content = {
-            "updates": self.updates, "core_seconds": self.core_seconds,
-            "validation_seconds": self.validation_seconds, "sums": self.sums, "since": self.since,
-            "history_size": self.history_size, "weights": _copy(self.weights), "average": self.average,
-            "optimizer": self.optimizer.state_dict(), "best": self.best, "task": self.task.state(),
-            "generator": self.generator.get_state(), "random": torch.get_rng_state(),
+            "updates": self.updates,
+            "core_seconds": self.core_seconds,
+            "validation_seconds": self.validation_seconds,
+            "sums": self.sums,
+            "since": self.since,
+            "history_size": self.history_size,
+            "weights": _copy(self.weights),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "task": self.task.state(),
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        }  # fmt: skip
-        with whole(self.folder / "training.pt") as beside, open(beside, "wb") as file:
+        }
+        with whole(self.folder / "training.pt") as beside, beside.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -249,7 +257,7 @@ class _Run:
             self._restore(content)
         except Exception as error:
             raise DataError(
-                f"{path}: expected a whole training state, got {type(error).__name__}; delete it to start anew"
+                f"{path}: expected a whole training state, got {type(error).__name__}; delete it"
             ) from error
         log.info("%s: resumed at update %d", self.task.name, self.updates)
 
@@ -257,9 +265,13 @@ class _Run:
         _assign(self.weights, self.best["weights"])
         self.task.module.eval()
         return Result(
-            self.updates, self.core_seconds, self.validation_seconds,
-            self.best["error"], self.best["updates"], dict(self.best["numbers"]),
-        )  # fmt: skip
+            self.updates,
+            self.core_seconds,
+            self.validation_seconds,
+            self.best["error"],
+            self.best["updates"],
+            dict(self.best["numbers"]),
+        )
 
     def _restore(self, content: Mapping[str, Any]) -> None:
         _assign(self.weights, content["weights"])
@@ -270,7 +282,15 @@ class _Run:
         torch.set_rng_state(content["random"].cpu())
         if content["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([state.cpu() for state in content["random_cuda"]])
-        for name in ("updates", "core_seconds", "validation_seconds", "sums", "since", "history_size", "best"):
+        for name in (
+            "updates",
+            "core_seconds",
+            "validation_seconds",
+            "sums",
+            "since",
+            "history_size",
+            "best",
+        ):
             setattr(self, name, content[name])
 
     def _follow(self) -> None:
@@ -296,12 +316,17 @@ class _Run:
             error = math.inf
         if not self.best or error < self.best["error"]:
             self.best = {
-                "error": error, "updates": self.updates, "numbers": numbers, "weights": _copy(self.weights),
-            }  # fmt: skip
+                "error": error,
+                "updates": self.updates,
+                "numbers": numbers,
+                "weights": _copy(self.weights),
+            }
         _assign(self.weights, own)
         self.validation_seconds += time.process_time() - begin
         seconds = round(self.validation_seconds, 3)
-        return {"validation_seconds": seconds, "error": error} | {f"validation_{k}": v for k, v in numbers.items()}
+        return {"validation_seconds": seconds, "error": error} | {
+            f"validation_{k}": v for k, v in numbers.items()
+        }
 
 
 def rate(loop: Loop, progress: float) -> float:

@@ -43,7 +43,7 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
 
 
 def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
-    """Simulate the cases of a shard, keep those that are whole and of the same key, list them in a manifest."""
+    """Simulate the cases of a shard, keep those that are whole and of the same key, and list them."""
     what, drawn = study.ensembles[scale], _open_design(study, scale, design)
     cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
     if cases.size == 0:
@@ -202,7 +202,8 @@ def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
     found = file_digest(path)
     if found != checksum:
         raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {shard} to simulate it again"
+            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; "
+            f"delete it and {shard} to simulate it again"
         )
     return path
 

@@ -1,0 +1,191 @@
+"""One interface for all models that predict: begin with a state, advance a carry, show it as a state.
+
+The carry is what a model hands on from snapshot to snapshot: the state itself for a model in pixel
+space, the tokens for one in latent space. Training, validation and prediction roll out the same way.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from tessera.learning.frames import Bounds
+from tessera.models.state import Latents, State, Token
+from tessera.models.tessera import Tessera
+
+Carry = dict[str, Tensor]
+INLET = 4
+LOG_VARIANCE = ":log_var"
+
+
+class Emulator(Protocol):
+    """What rolls out."""
+
+    unit: int
+
+    def begin(self, state: State) -> Carry:
+        """Return the carry of a state."""
+
+    def advance(self, carry: Carry) -> Carry:
+        """Return the carry one snapshot later."""
+
+    def show(self, carry: Carry) -> State:
+        """Return the state that a carry stands for."""
+
+
+class Pixels:
+    """A model in pixel space.
+
+    Parameters
+    ----------
+    advance
+        From a state to the next.
+    bounds
+        What a state is kept inside before each step, so that a roll-out cannot run away.
+    """
+
+    unit = 1
+
+    def __init__(self, advance: Callable[[State], State], bounds: Bounds) -> None:
+        self._advance, self._bounds = advance, bounds
+
+    def begin(self, state: State) -> Carry:
+        """Return the state."""
+        return state
+
+    def advance(self, carry: Carry) -> Carry:
+        """Return the next state."""
+        return self._advance(self._bounds.clamp(carry))
+
+    def show(self, carry: Carry) -> State:
+        """Return the state."""
+        return carry
+
+
+class Tokens:
+    """A model in latent space.
+
+    Parameters
+    ----------
+    step
+        From latents to the next.
+    model
+        What encodes and decodes; None where latents alone are learned.
+    unit
+        Cells per token along an axis.
+    variances
+        Whether log-variances are carried too.
+    """
+
+    def __init__(
+        self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool
+    ) -> None:
+        self._step, self._model, self.unit, self.variances = step, model, unit, variances
+
+    def begin(self, state: State) -> Carry:
+        """Return the tokens of a state; their encoder does not learn here."""
+        assert self._model is not None
+        with torch.no_grad():
+            return carry(self._model.encode(state), self.variances)
+
+    def draw(self, state: State, generator: Generator) -> Carry:
+        """Return tokens drawn from what the encoder says about a state."""
+        assert self._model is not None
+        with torch.no_grad():
+            drawn = self._model.sample(self._model.encode(state), generator)
+            return carry(drawn, self.variances)
+
+    def advance(self, carried: Carry) -> Carry:
+        """Return the next tokens."""
+        return carry(self._step(latents(carried)), self.variances)
+
+    def show(self, carried: Carry) -> State:
+        """Return the decoded means."""
+        assert self._model is not None
+        return self._model.decode(latents(carried))
+
+    def show_drawn(self, carried: Carry, generator: Generator) -> State:
+        """Return decoded tokens that are drawn from their distribution."""
+        assert self._model is not None
+        return self._model.decode(self._model.sample(latents(carried), generator))
+
+
+def carry(tokens: Latents, variances: bool) -> Carry:
+    """Return the numbers of latents by name."""
+    found = {name: token.mean for name, token in tokens.items()}
+    if variances:
+        for name, token in tokens.items():
+            assert token.log_var is not None
+            found[name + LOG_VARIANCE] = token.log_var
+    return found
+
+
+def latents(carried: Carry) -> Latents:
+    """Return the latents that a carry names."""
+    means = [name for name in carried if not name.endswith(LOG_VARIANCE)]
+    return {name: Token(carried[name], carried.get(name + LOG_VARIANCE)) for name in means}
+
+
+class Inflow(NamedTuple):
+    """The first columns of a carry, which the inflow keeps as they are, where a sample begins at the inlet.
+
+    Attributes
+    ----------
+    columns
+        The columns, of shape (batch, ..., y, few).
+    inlet
+        Which samples begin at the inlet, bool of shape (batch,).
+    """
+
+    columns: Carry
+    inlet: Tensor
+
+    def keep(self, carried: Carry) -> Carry:
+        """Return the carry with the columns put back."""
+        kept = {}
+        for name, now in carried.items():
+            first = self.columns[name]
+            wide = first.shape[-1]
+            at = self.inlet.view(-1, *[1] * (now.dim() - 1))
+            kept[name] = torch.cat([torch.where(at, first, now[..., :wide]), now[..., wide:]], dim=-1)
+        return kept
+
+
+def inflow(emulator: Emulator, carried: Carry, inlet: Tensor | None = None) -> Inflow:
+    """Return the inflow of a carry; all samples begin at the inlet unless told."""
+    wide = max(1, INLET // emulator.unit)
+    first = next(iter(carried.values()))
+    if inlet is None:
+        inlet = torch.ones(first.shape[0], dtype=torch.bool, device=first.device)
+    return Inflow({name: now[..., :wide] for name, now in carried.items()}, inlet)
+
+
+def roll(emulator: Emulator, carried: Carry, steps: int, fed: Inflow | None = None) -> Iterator[Carry]:
+    """Yield the carry after 1, 2, ... snapshots."""
+    for _ in range(steps):
+        carried = emulator.advance(carried)
+        if fed is not None:
+            carried = fed.keep(carried)
+        yield carried
+
+
+def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Tokens:
+    """Return the emulator of a model."""
+    if isinstance(model, Tessera):
+        return Tokens(model.step, model, model.downsampling, model.probabilistic)
+    return Pixels(model, bounds)
+
+
+__all__ = [
+    "Carry",
+    "Emulator",
+    "Inflow",
+    "Pixels",
+    "Tokens",
+    "carry",
+    "emulator",
+    "inflow",
+    "latents",
+    "roll",
+]

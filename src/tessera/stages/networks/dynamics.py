@@ -1,0 +1,263 @@
+"""The three stages of latent dynamics: fields alone, fields together, and the transfer to the meso scale."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import xarray as xr
+
+from tessera.data import schema
+from tessera.data.scaling import Scale, Statistics
+from tessera.errors import DataError
+from tessera.learning import checkpoint as checkpoints
+from tessera.learning.frames import Frames, select
+from tessera.learning.frames import frames as read_frames
+from tessera.learning.losses import Weights, weights
+from tessera.learning.rollout import Tokens
+from tessera.learning.sampling import Halo, halo
+from tessera.learning.tasks import RollOut, Teaching
+from tessera.models import build
+from tessera.models.dynamics import Evolve
+from tessera.models.tessera import Tessera
+from tessera.stages.networks import tokens, training
+from tessera.stages.networks.training import Stage
+from tessera.study import Study, Training
+
+
+def fit_decoupled(study: Study, field: str, latents: Path, state: Path, out: Path, history: Path) -> None:
+    """Train the map of one field alone on micro latents."""
+    if field not in study.tokenizer.fields:
+        raise DataError(f"--field: expected one of {', '.join(study.tokenizer.fields)}, got {field!r}")
+    section, variances = study.dynamics.decoupled, study.dynamics.log_variance
+    teachers, digests = tokens.read_latents(study, latents, [field], "train")
+    judges, _ = tokens.read_latents(study, latents, [field], "validation")
+    seed = training.seed_of(study, "decoupled", field)
+    torch.manual_seed(seed)
+    arguments = {
+        "channels": study.tokenizer.latent_channels,
+        "map": section.map.model_dump(),
+        "log_variance": variances,
+    }
+    module = build("evolve", arguments).to(training.device_of(study))
+    assert isinstance(module, Evolve)
+    emulator = Tokens(lambda known: {field: module(known[field])}, None, teachers.unit, variances)
+    task = RollOut(
+        f"decoupled {field}",
+        module,
+        emulator,
+        training.recipe_of(section.training),
+        frames=None,
+        validation=None,
+        latents=teachers,
+        validation_latents=judges,
+        weights=None,
+        scales={},
+        halo=Halo(),
+        teaching=Teaching(1.0, 0.0, not study.tokenizer.whitening),
+    )
+    said = {"field": field, "log_variance": variances, "decoupled": section.model_dump()}
+    result = training.learn(
+        study, [Stage("decoupled", lambda: task, section.training)], said, [latents], seed, state, history
+    )
+    facts = {"field": field, "tokenizers": digests}
+    training.save(study, "evolve", module, {}, {}, said, facts, result, out)
+
+
+def fit_coupled(
+    study: Study,
+    latents: Path,
+    ensemble: Path,
+    tokenizers: Sequence[Path],
+    decoupled: Sequence[Path],
+    state: Path,
+    out: Path,
+    history: Path,
+) -> None:
+    """Train the map of all fields together on micro latents, behind the frozen maps of each field alone."""
+    section = study.dynamics.coupled
+    seed = training.seed_of(study, "coupled")
+    torch.manual_seed(seed)
+    mosaic = _mosaic(study, tokenizers, decoupled)
+    cases = _Cases(latents, ensemble, None)
+    stages = [
+        Stage(
+            "coupled",
+            lambda: _latent(study, mosaic, cases, section.training, section.decoded_weight),
+            section.training,
+        )
+    ]
+    said = {"dynamics": study.dynamics.model_dump(exclude={"transfer"})}
+    inputs = [latents, ensemble, *tokenizers, *decoupled]
+    result = training.learn(study, stages, said, inputs, seed, state, history)
+    _save(study, mosaic, {"n_meso": 0, "seed": 0}, said, result, out)
+
+
+def fit_transfer(
+    study: Study,
+    meso_cases: int,
+    seed: int,
+    latents: Path,
+    ensemble: Path,
+    coupled: Path,
+    state: Path,
+    out: Path,
+    history: Path,
+) -> None:
+    """Fine-tune the coupled map on few meso cases: on latents, then end to end on what they decode to."""
+    section = study.dynamics.transfer
+    before = checkpoints.load(coupled, kind="tessera", study=study.name)
+    own = training.seed_of(study, "transfer", seed)
+    torch.manual_seed(own)
+    arguments: Any = before.module.arguments
+    model = build("tessera", {**arguments, "step": {**arguments["step"], "substeps": section.substeps}})
+    assert isinstance(model, Tessera)
+    model.load_state_dict(before.module.state_dict())
+    mosaic = _Mosaic(model, before.statistics, before.scales, before.facts["tokenizers"])
+    cases = _Cases(latents, ensemble, meso_cases)
+    last, decoded = section.end_to_end, 0.0 if section.end_to_end else section.decoded_weight
+    stages = [Stage("latent", lambda: _latent(study, mosaic, cases, section.latent, decoded), section.latent)]
+    if last is not None:
+        stages.append(Stage("end_to_end", lambda: _end_to_end(study, mosaic, cases, last), last))
+    said = {
+        "transfer": section.model_dump(exclude={"meso_cases", "seeds"}),
+        "meso_cases": meso_cases,
+        "seed": seed,
+    }
+    result = training.learn(study, stages, said, [latents, ensemble, coupled], own, state, history)
+    _save(study, mosaic, {"n_meso": meso_cases, "seed": seed}, said, result, out)
+
+
+class _Mosaic(NamedTuple):
+    """The latent model and what its tokens mean."""
+
+    model: Tessera
+    statistics: dict[str, Statistics]
+    scales: dict[str, Scale]
+    tokenizers: dict[str, str]
+
+
+class _Cases(NamedTuple):
+    """What is learned from: cached latents, the ensemble, and how many of its training cases."""
+
+    latents: Path
+    ensemble: Path
+    count: int | None
+
+
+def _mosaic(study: Study, tokenizers: Sequence[Path], decoupled: Sequence[Path]) -> _Mosaic:
+    """Return the latent model: trained tokenizers and maps of each field alone, a fresh coupled map."""
+    fields, dynamics = list(study.tokenizer.fields), study.dynamics
+    known = tokens.open_tokenizers(study, tokenizers)
+    step = {
+        "fields": fields,
+        "channels": study.tokenizer.latent_channels,
+        "log_variance": dynamics.log_variance,
+        "decoupled_map": dynamics.decoupled.map.model_dump(),
+        "coupled_map": dynamics.coupled.map.model_dump(),
+        "substeps": 1,
+    }
+    model = build("tessera", {"fields": fields, "tokenizer": tokens.arguments(study), "step": step})
+    assert isinstance(model, Tessera)
+    mosaic = _Mosaic(
+        model,
+        {field: checkpoint.statistics[field] for field, (checkpoint, _) in known.items()},
+        {field: checkpoint.scales[field] for field, (checkpoint, _) in known.items()},
+        {field: digest for field, (_, digest) in known.items()},
+    )
+    for field, (checkpoint, _) in known.items():
+        model.tokenizers[field].load_state_dict(checkpoint.module.state_dict())
+    for path in decoupled:
+        one = checkpoints.load(path, kind="evolve", study=study.name)
+        field = one.facts["field"]
+        if field not in fields:
+            raise DataError(f"{path}: expected a map of {', '.join(fields)}, got one of {field!r}")
+        _check_tokenizers(path, one.facts["tokenizers"], mosaic)
+        model.step.decoupled[field].load_state_dict(one.module.state_dict())
+    return mosaic
+
+
+def _latent(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training, decoded: float) -> RollOut:
+    """Return the task that learns the coupled map from latents, and from decoded fields of some weight."""
+    model, fields = mosaic.model, list(mosaic.model.fields)
+    teachers, known = tokens.read_latents(study, cases.latents, fields, "train", cases.count)
+    judges, _ = tokens.read_latents(study, cases.latents, fields, "validation")
+    _check_tokenizers(cases.latents, known, mosaic)
+    model.to(training.device_of(study)).requires_grad_(False)
+    model.step.coupled.requires_grad_(True)
+    dataset = training.open_ensemble(study, cases.ensemble, fields)
+    frames = validation = None
+    if decoded:
+        frames, validation = _frames(study, mosaic, cases, dataset)
+    return RollOut(
+        "coupled" if cases.count is None else "transfer, latent",
+        model,
+        Tokens(model.step, model, teachers.unit, model.probabilistic),
+        training.recipe_of(section),
+        frames=frames,
+        validation=validation,
+        latents=teachers,
+        validation_latents=judges,
+        weights=_weights(mosaic, section),
+        scales=mosaic.scales,
+        halo=_halo(dataset),
+        teaching=Teaching(1.0, decoded, not study.tokenizer.whitening),
+    )
+
+
+def _end_to_end(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training) -> RollOut:
+    """Return the task that learns the coupled map, and decoders if the study says so, end to end."""
+    model = mosaic.model
+    dataset = training.open_ensemble(study, cases.ensemble, list(model.fields))
+    frames, validation = _frames(study, mosaic, cases, dataset)
+    model.to(training.device_of(study)).requires_grad_(False)
+    model.step.coupled.requires_grad_(True)
+    if study.dynamics.transfer.decoder == "fine-tuned":
+        for tokenizer in model.tokenizers.values():
+            tokenizer.decoder.requires_grad_(True)
+    return RollOut(
+        "transfer, end to end",
+        model,
+        Tokens(model.step, model, model.downsampling, model.probabilistic),
+        training.recipe_of(section),
+        frames=frames,
+        validation=validation,
+        weights=_weights(mosaic, section),
+        scales=mosaic.scales,
+        halo=_halo(dataset),
+        teaching=Teaching(0.0, 1.0),
+    )
+
+
+def _frames(study: Study, mosaic: _Mosaic, cases: _Cases, dataset: xr.Dataset) -> tuple[Frames, Frames]:
+    where, device = str(cases.ensemble), training.device_of(study)
+    chosen = select(dataset, "train", where, cases.count), select(dataset, "validation", where)
+    train, validation = (read_frames(part, mosaic.scales, device) for part in chosen)
+    return train, validation
+
+
+def _weights(mosaic: _Mosaic, section: Training) -> Weights:
+    return weights(mosaic.statistics, mosaic.scales, section.hot_weight, section.temperature_weight)
+
+
+def _halo(dataset: xr.Dataset) -> Halo:
+    return halo(schema.interval(dataset), schema.cell_size(dataset))
+
+
+def _check_tokenizers(path: Path, found: dict[str, str], mosaic: _Mosaic) -> None:
+    """Refuse what was learned on the latents of other tokenizers."""
+    for field, digest in found.items():
+        expected = mosaic.tokenizers.get(field, "none")
+        if expected != digest:
+            raise DataError(
+                f"{path}: {field}: expected latents of tokenizer {expected[:12]}, got {digest[:12]}"
+            )
+
+
+def _save(
+    study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, result: dict[str, Any], out: Path
+) -> None:
+    facts = {"model": "tessera", **run, "tokenizers": mosaic.tokenizers}
+    training.save(
+        study, "tessera", mosaic.model, mosaic.statistics, mosaic.scales, section, facts, result, out
+    )

@@ -1,0 +1,204 @@
+"""What all trainings share: from a section of the study to loop and recipe, from a result to files."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import xarray as xr
+
+from tessera.data import scaling, schema, store
+from tessera.data.scaling import Statistics
+from tessera.errors import DataError
+from tessera.learning import checkpoint as checkpoints
+from tessera.learning.sampling import Recipe
+from tessera.learning.train import Loop, Result, Task, train
+from tessera.provenance import digest, file_digest, provenance
+from tessera.study import Study, Training
+
+SOURCES = ("data", "learning", "models", "stages/networks")
+LARGEST_SEED = 2**31
+log = logging.getLogger("tessera")
+
+
+class Stage(NamedTuple):
+    """One training of a network, of which some have several in a row.
+
+    The task is made when its turn comes, for it says which weights learn.
+    """
+
+    name: str
+    task: Callable[[], Task]
+    training: Training
+
+
+def seed_of(study: Study, *what: object) -> int:
+    """Return a seed of its own for everything that is random, from the root of the study."""
+    return int(digest([study.seed, *what]), 16) % LARGEST_SEED
+
+
+def device_of(study: Study) -> str:
+    """Return where networks run.
+
+    Raises
+    ------
+    DataError
+        The study asks for a GPU and there is none.
+    """
+    found = torch.cuda.is_available()
+    if study.device == "cuda" and not found:
+        raise DataError("device: expected a GPU as the study asks, got none")
+    return "cuda" if study.device != "cpu" and found else "cpu"
+
+
+def recipe_of(training: Training) -> Recipe:
+    """Return what is drawn."""
+    return Recipe(
+        batch=training.batch,
+        window=training.window,
+        window_rollout=training.window_rollout,
+        front=training.front,
+        horizons=tuple((part.until, part.steps) for part in training.horizons),
+        noise=training.noise,
+        replay=training.replay,
+        hot_weight=training.hot_weight,
+        temperature_weight=training.temperature_weight,
+    )
+
+
+def loop_of(training: Training, seed: int, device: str) -> Loop:
+    """Return how it is learned."""
+    return Loop(
+        epoch=training.epoch,
+        updates=training.budget.updates,
+        core_seconds=training.budget.core_seconds,
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        betas=training.betas,
+        weight_decay=training.weight_decay,
+        schedule=training.schedule,
+        warm_up=training.warm_up,
+        clip=training.clip,
+        average=training.average,
+        seed=seed,
+        device=device,
+    )
+
+
+def learn(
+    study: Study,
+    stages: Sequence[Stage],
+    section: Any,
+    inputs: Sequence[Path],
+    seed: int,
+    state: Path,
+    history: Path,
+) -> dict[str, Any]:
+    """Train all stages in a row, write their history, return what they cost and reached.
+
+    Parameters
+    ----------
+    study, section
+        The study, and the part of it that decides this training.
+    stages
+        The trainings, in order; each starts from the weights that the one before left.
+    inputs
+        Files that the training learns from.
+    seed
+        Its seed.
+    state
+        Folder of the training state.
+    history
+        Where the history lands, one JSON line per epoch, counted over all stages.
+    """
+    key = digest(
+        {
+            "section": section,
+            "inputs": [file_digest(path) for path in inputs],
+            "provenance": provenance(study.name, section, SOURCES)["source_digest"],
+            "seed": seed,
+        }
+    )
+    lines: list[dict[str, Any]] = []
+    results: list[Result] = []
+    for stage in stages:
+        loop = loop_of(stage.training, seed, device_of(study))
+        folder = state / stage.name
+        results.append(train(stage.task(), loop, state=folder, key=key))
+        lines += _lines(folder / key / "history.jsonl", stage.name, lines[-1] if lines else {})
+    store.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
+    last = results[-1]
+    return {
+        "core_seconds": sum(result.core_seconds + result.validation_seconds for result in results),
+        "updates": sum(result.updates for result in results),
+        "best_updates": last.best_updates,
+        "error": last.best,
+    }
+
+
+def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dataset:
+    """Open an ensemble of the study that has some fields.
+
+    Raises
+    ------
+    DataError
+        The store is broken, breaks the schema, or is of another study.
+    """
+    dataset = store.open_zarr(manifest)
+    schema.check(dataset, str(manifest), fields=fields)
+    check_study(study, manifest, dataset.attrs.get("study"))
+    return dataset
+
+
+def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, Statistics]:
+    """Read the statistics of some fields.
+
+    Raises
+    ------
+    DataError
+        The file is broken, lacks a field, or is of another study.
+    """
+    statistics, attrs = scaling.load(path)
+    check_study(study, path, attrs.get("study"))
+    missing = [name for name in fields if name not in statistics]
+    if missing:
+        raise DataError(
+            f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}"
+        )
+    return {name: statistics[name] for name in fields}
+
+
+def check_study(study: Study, path: Path, found: object) -> None:
+    """Refuse a file of another study."""
+    if found != study.name:
+        raise DataError(f"{path}: expected a file of study {study.name!r}, got one of {found!r}")
+
+
+def save(
+    study: Study,
+    kind: str,
+    module: torch.nn.Module,
+    statistics: dict[str, Statistics],
+    scales: scaling.Scales,
+    section: Any,
+    facts: dict[str, Any],
+    training: dict[str, Any],
+    out: Path,
+) -> None:
+    """Write the checkpoint of a trained network with its provenance."""
+    said: dict[str, Any] = {**provenance(study.name, section, SOURCES), **facts}
+    done = checkpoints.Checkpoint(kind, module, statistics, scales, said, training)
+    checkpoints.save(done, out)
+    log.info("%s: %d updates in %.0f core-seconds", out, training["updates"], training["core_seconds"])
+
+
+def _lines(path: Path, stage: str, before: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        line = {"stage": stage, **json.loads(text)}
+        for name in ("epoch", "updates", "core_seconds"):
+            line[name] += before.get(name, 0)
+        lines.append(line)
+    return lines
