@@ -27,7 +27,7 @@ environment: ## bring .venv up to date with constraints.txt and pyproject.toml
 	if [ -x $(BIN)/tessera ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$wanted" ]; then exit 0; fi; \
 	if [ ! -x $(BIN)/python ]; then \
 	  for python in python3.13 python3.12 python3.11 python3; do \
-	    if command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
+	    if command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	    then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$${found:-}" ]; then echo "python: expected 3.11 or newer on the PATH, got none" >&2; exit 2; fi; \

@@ -88,6 +88,6 @@ rule report_page:
     params:
         section=digest(CONTENT),
         sources=source_digest("data", "evaluation", "stages/evaluation"),
-        results=RUN,
+        results=subpath(output.page, ancestor=2),
     shell:
         "tessera report --study {input.study:q} --results {params.results:q} --out {output.page:q} > {log:q} 2>&1"

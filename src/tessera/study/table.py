@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from tessera.study.study import schema
 
-
 TRAINING = "Training"
 
 
