@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tessera.data import schema, scaling, store
+from tessera.data import scaling, schema, store
 from tessera.errors import DataError, ValidityError
 from tessera.stages import ensembles, write_study
 from tessera.study import load
