@@ -28,6 +28,10 @@ wildcard_constraints:
     split="train|validation|test",
 
 
+onstart:
+    write_study()
+
+
 include: "workflow/rules/ensembles.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/evaluation.smk"
@@ -37,7 +41,6 @@ localrules:
     all,
     ensembles,
     models,
-    study,
     design,
 
 

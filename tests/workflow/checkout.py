@@ -77,7 +77,7 @@ class Checkout:
                 path.write_text(path.name)
             else:
                 path.mkdir(parents=True)
-        touched = self.snakemake("--touch", overlay=overlay)
+        touched = self.snakemake("--touch", "--forceall", overlay=overlay)
         assert touched.returncode == 0, touched.stdout
 
     def edit(self, path: str, old: str, new: str) -> None:

@@ -5,7 +5,6 @@ import pytest
 from tests.workflow.checkout import Checkout
 
 SMOKE_JOBS = {
-    "study": 1,
     "design": 2,
     "cases": 4,
     "ensemble": 2,
@@ -22,9 +21,11 @@ SMOKE_JOBS = {
     "scores": 2,
     "report_page": 1,
 }
-TRAINED = {"tokenizer", "decoupled", "coupled", "transfer", "parcv2", "cnext"}
+LATENT = {"tokenizer", "latents", "reconstructions", "decoupled", "coupled", "transfer"}
+RIVALS = {"parcv2", "cnext"}
+EVALUATED = {"prediction", "scores", "report_page"}
 SIMULATED = {"cases", "ensemble", "scales"}
-AFTER_MODELS = {"latents", "reconstructions", "prediction", "scores", "report_page"}
+SOLVER_EDITED = SIMULATED | LATENT | RIVALS | EVALUATED
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +34,6 @@ def checkout(tmp_path_factory):
     copy = Checkout(tmp_path_factory.mktemp("plan") / "tessera")
     copy.pretend()
     return copy
-
-
-@pytest.fixture
-def edited(checkout, request):
-    """The finished copy with one file edited, and the file put back afterwards."""
-    path, old, new = request.param
-    file = checkout.folder / path
-    before = file.read_bytes()
-    checkout.edit(path, old, new)
-    yield checkout
-    file.write_bytes(before)
 
 
 def test_a_finished_study_has_nothing_to_do(checkout):
@@ -56,32 +46,44 @@ def test_touching_a_source_reruns_nothing(checkout):
     assert checkout.planned() == {}
 
 
-@pytest.mark.parametrize(
-    ("edited", "rerun"),
-    [
-        (("src/tessera/simulation/run.py", "", "\nEDITED = True\n"), SIMULATED | TRAINED | AFTER_MODELS),
-        (("src/tessera/physics/eos.py", "", "\nEDITED = True\n"), SIMULATED | TRAINED | AFTER_MODELS),
-        (("src/tessera/learning/train.py", "", "\nEDITED = True\n"), TRAINED | AFTER_MODELS),
-        (("src/tessera/models/parc.py", "", "\nEDITED = True\n"), {"parcv2", "prediction", "scores", "report_page"}),
-        (("src/tessera/models/cnext.py", "", "\nEDITED = True\n"), {"cnext", "prediction", "scores", "report_page"}),
-        (("src/tessera/evaluation/metrics.py", "", "\nEDITED = True\n"), {"scores", "report_page"}),
-        (("src/tessera/evaluation/figures.py", "", "\nEDITED = True\n"), {"report_page"}),
-        (("config/config.yaml", "cfl: 0.7", "cfl: 0.6"), {"study"} | SIMULATED | TRAINED | AFTER_MODELS),
-        (("config/config.yaml", "kl_weight: 1.0e-5", "kl_weight: 2.0e-5"), {"study"} | TRAINED | AFTER_MODELS),
-        (
-            ("config/config.yaml", "integrator: heun", "integrator: rk4"),
-            {"study", "parcv2", "prediction", "scores", "report_page"},
-        ),
-        (("config/config.yaml", "hotspot_temperature: 875.0", "hotspot_temperature: 900.0"), {"study", "scores", "report_page"}),
-        (("config/config.yaml", "# The demo study", "# Our demo study"), set()),
-    ],
-    ids=lambda value: value[0] + (" " + value[2].strip() if "yaml" in value[0] else "") if isinstance(value, tuple) else "",
-    indirect=["edited"],
-)  # fmt: skip
-def test_an_edit_reruns_exactly_what_it_decides(edited, rerun):
-    jobs = edited.planned()
-    without = {"parcv2", "cnext"} if "tokenizer" in rerun and "cases" not in rerun and "study" in rerun else set()
-    assert set(jobs) == rerun - without, jobs
+EDITS = {
+    "the solver": ("src/tessera/simulation/run.py", "", "EDITED = True\n", SOLVER_EDITED),
+    "the material": ("src/tessera/physics/eos.py", "", "EDITED = True\n", SOLVER_EDITED),
+    "the training loop": (
+        "src/tessera/learning/train.py",
+        "",
+        "EDITED = True\n",
+        LATENT | RIVALS | EVALUATED,
+    ),
+    "one network": ("src/tessera/models/parc.py", "", "EDITED = True\n", {"parcv2"} | EVALUATED),
+    "a metric": ("src/tessera/evaluation/metrics.py", "", "EDITED = True\n", {"scores", "report_page"}),
+    "a figure": ("src/tessera/evaluation/figures.py", "", "EDITED = True\n", {"report_page"}),
+    "a key of the solver": ("config/config.yaml", "cfl: 0.7", "cfl: 0.6", SOLVER_EDITED),
+    "a key of the tokenizer": (
+        "config/config.yaml",
+        "kl_from: 0.5",
+        "kl_from: 0.6",
+        LATENT | EVALUATED,
+    ),
+    "a key of PARCv2": (
+        "config/config.yaml",
+        "statistics: pixel",
+        "statistics: batch",
+        {"parcv2"} | EVALUATED,
+    ),
+    "a key of the scores": ("config/config.yaml", "875.0", "900.0", {"scores", "report_page"}),
+    "a comment": ("config/config.yaml", "# The demo study", "# Our demo study", set()),
+}
+
+
+@pytest.mark.parametrize(("path", "old", "new", "rerun"), EDITS.values(), ids=EDITS)
+def test_an_edit_reruns_exactly_what_it_decides(checkout, path, old, new, rerun):
+    file = checkout.folder / path
+    before = file.read_bytes()
+    checkout.edit(path, old, new)
+    jobs = checkout.planned()
+    file.write_bytes(before)
+    assert set(jobs) == rerun, jobs
 
 
 def test_the_smoke_study_has_every_rule(tmp_path):
@@ -105,7 +107,7 @@ def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):
     said = Checkout(tmp_path / "tessera").snakemake("-n", overlay="config/paper.yaml").stdout
     rules = [block for block in said.split("\nrule ") if "resources:" in block]
     asking = {block.split(":")[0] for block in rules if "gpu=1" in block}
-    assert asking == TRAINED | {"latents", "reconstructions", "prediction"}
+    assert asking == LATENT | RIVALS | {"prediction"}
     assert all("mem_mb=" in block and "runtime=" in block for block in rules if not block.startswith("all"))
 
 
@@ -114,11 +116,17 @@ def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):
     [
         ("solver: {clf: 0.5}", "solver.clf: expected a known key, got 'clf'"),
         ("solver: {cfl: fast}", "solver.cfl: expected number, got 'fast'"),
-        ("ensembles: {micro: {split: {train: 90}}}", "ensembles.micro.split: expected at most 24 cases together"),
-        ("ensembles: {micro: {cells: [160, 260]}}", "expected stored cells that tokenizer.downsampling = 8 divides"),
+        (
+            "ensembles: {micro: {split: {train: 90}}}",
+            "ensembles.micro.split: expected at most 24 cases together",
+        ),
+        (
+            "ensembles: {micro: {cells: [160, 260]}}",
+            "expected stored cells that tokenizer.downsampling = 8 divides",
+        ),
         ("ensembles: {meso: {snapshots: 12}}", "ensembles.meso.snapshots: expected a duration of at least"),
     ],
-)  # fmt: skip
+)
 def test_an_impossible_study_is_one_line_and_exit_code_2(checkout, tmp_path, overlay, line):
     file = tmp_path / "mistake.yaml"
     file.write_text(overlay + "\n")
@@ -138,8 +146,13 @@ def test_single_values_are_refused_because_they_arrive_as_text(checkout):
 def test_a_study_of_ones_own_runs_from_any_folder(checkout, tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nmodels: [cnext]\n")
     result = checkout.snakemake(
-        "-n", "--snakefile", str(checkout.folder / "Snakefile"), "--directory", str(tmp_path), overlay=str(tmp_path / "mine.yaml")
-    )  # fmt: skip
+        "-n",
+        "--snakefile",
+        str(checkout.folder / "Snakefile"),
+        "--directory",
+        str(tmp_path),
+        overlay=str(tmp_path / "mine.yaml"),
+    )
     assert result.returncode == 0, result.stdout
     assert "results/mine/report/index.html" in result.stdout
     assert "tokenizer" not in result.stdout.split("Job stats:")[1].split("\n\n")[0]

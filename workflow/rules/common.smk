@@ -39,6 +39,7 @@ def refuse(message):
 STUDY, STUDY_FILES = read_study()
 CONTENT = STUDY.model_dump(mode="json")
 RUN = f"results/{STUDY.name}"
+STUDY_FILE = f"{RUN}/study.json"
 ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
 GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
@@ -48,6 +49,17 @@ NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by s
 shell.prefix(
     f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; '
 )
+
+
+def write_study():
+    """Write the resolved study that every command reads; called when a run starts, never by a dry run.
+
+    It is the product of no rule: an edited key would rerun that rule, and Snakemake asks no job behind a
+    rerun job whether its own params have changed. What a job reads of the study is in its params.
+    """
+    from tessera.stages import write_study
+
+    write_study(STUDY, Path(STUDY_FILE))
 
 
 def section(*paths):

@@ -1,33 +1,8 @@
-"""The study and its ensembles: resolved study, designs, simulated cases, stores, scales."""
-
-
-rule study:
-    """The resolved study that every command reads."""
-    output:
-        "<results>/study.json",
-    log:
-        "<logs>/study.log",
-    benchmark:
-        "<benchmarks>/study.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-        gpu=0,
-    params:
-        section=digest(CONTENT),
-        sources=source_digest("study"),
-        files=STUDY_FILES,
-    shell:
-        "tessera check {params.files:q} --out {output:q} > {log:q} 2>&1"
+"""The ensembles: designs, simulated cases, stores, scales."""
 
 
 rule design:
     """Seeded microstructures and splits of an ensemble."""
-    input:
-        study=ancient(rules.study.output),
     output:
         "<results>/design/{scale}.nc",
     log:
@@ -42,18 +17,18 @@ rule design:
         runtime=10,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=design_section,
         sources=source_digest(
             "data/schema", "data/store", "simulation/design", "simulation/microstructure", "stages/ensembles"
         ),
     shell:
-        "tessera design --study {input.study:q} --scale {wildcards.scale} --out {output:q} > {log:q} 2>&1"
+        "tessera design --study {params.study:q} --scale {wildcards.scale} --out {output:q} > {log:q} 2>&1"
 
 
 rule cases:
     """The simulated cases of one shard; whole cases of the same key are kept."""
     input:
-        study=ancient(rules.study.output),
         design=rules.design.output,
     output:
         "<results>/cases/{scale}/shard_{shard}.json",
@@ -70,19 +45,19 @@ rule cases:
         runtime=240,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=ensemble_section,
         sources=source_digest(
             "data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"
         ),
     shell:
-        "tessera simulate --study {input.study:q} --scale {wildcards.scale} --design {input.design:q}"
+        "tessera simulate --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --shard {wildcards.shard} --out {output:q} > {log:q} 2>&1"
 
 
 rule ensemble:
     """All cases of a scale as one Zarr store beside its manifest."""
     input:
-        study=ancient(rules.study.output),
         design=rules.design.output,
         shards=shards,
     output:
@@ -100,17 +75,17 @@ rule ensemble:
         runtime=60,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=ensemble_section,
         sources=source_digest("data/schema", "data/store", "errors", "stages/ensembles"),
     shell:
-        "tessera assemble --study {input.study:q} --scale {wildcards.scale} --design {input.design:q}"
+        "tessera assemble --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --out {output:q} {input.shards:q} > {log:q} 2>&1"
 
 
 rule scales:
     """Per-field scales, fitted on the training split."""
     input:
-        study=ancient(rules.study.output),
         ensemble=rules.ensemble.output,
     output:
         "<results>/scales/{scale}.json",
@@ -127,8 +102,9 @@ rule scales:
         runtime=30,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=ensemble_section,
         sources=source_digest("data", "stages/ensembles"),
     shell:
-        "tessera scales --study {input.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
+        "tessera scales --study {params.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
         " --out {output:q} > {log:q} 2>&1"

@@ -4,7 +4,6 @@
 rule prediction:
     """One model's roll-outs of a split, as a Zarr store beside its manifest."""
     input:
-        study=ancient(rules.study.output),
         checkpoint=checkpoint,
         ensemble=rules.ensemble.output,
     output:
@@ -22,17 +21,17 @@ rule prediction:
         runtime=240,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("seed", "evaluation.start", "evaluation.samples"),
         sources=prediction_sources,
     shell:
-        "tessera predict --study {input.study:q} --checkpoint {input.checkpoint:q} --ensemble {input.ensemble:q}"
+        "tessera predict --study {params.study:q} --checkpoint {input.checkpoint:q} --ensemble {input.ensemble:q}"
         " --split {wildcards.split} --out {output:q} > {log:q} 2>&1"
 
 
 rule scores:
     """Every prediction of a scale against the truth, and the summary table."""
     input:
-        study=ancient(rules.study.output),
         ensemble=rules.ensemble.output,
         predictions=predictions_of,
     output:
@@ -50,17 +49,17 @@ rule scores:
         runtime=120,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=section("evaluation"),
         sources=source_digest("data", "evaluation/metrics", "evaluation/scores", "stages/evaluation"),
     shell:
-        "tessera score --study {input.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
+        "tessera score --study {params.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
         " --out {output.scores:q} --summary {output.summary:q} {input.predictions:q} > {log:q} 2>&1"
 
 
 rule report_page:
     """The report: one page that works offline, and its figures as PDF."""
     input:
-        study=ancient(rules.study.output),
         ensembles=expand(rules.ensemble.output, scale=SCALES),
         scores=expand(rules.scores.output, scale=SCALES),
         predictions=[path for scale in SCALES for path in predictions(scale)],
@@ -86,8 +85,9 @@ rule report_page:
         runtime=60,
         gpu=0,
     params:
+        study=STUDY_FILE,
         section=digest(CONTENT),
         sources=source_digest("data", "evaluation", "stages/evaluation"),
         results=subpath(output.page, ancestor=2),
     shell:
-        "tessera report --study {input.study:q} --results {params.results:q} --out {output.page:q} > {log:q} 2>&1"
+        "tessera report --study {params.study:q} --results {params.results:q} --out {output.page:q} > {log:q} 2>&1"

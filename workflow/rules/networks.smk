@@ -8,7 +8,6 @@ them, for Snakemake deletes declared outputs before a job and after a failure.
 rule tokenizer:
     """The variational autoencoder of one field."""
     input:
-        study=ancient(rules.study.output),
         scales="<results>/scales/micro.json",
         ensembles=tokenizer_ensembles(),
     output:
@@ -27,11 +26,12 @@ rule tokenizer:
         runtime=1440,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("seed", "tokenizer"),
         sources=source_digest("data", "learning", "models/layers", "models/tokenizer", "stages/networks"),
         state=f"{RUN}/training/tokenizer/{{field}}",
     shell:
-        "tessera fit tokenizer --study {input.study:q} --field {wildcards.field} --scales {input.scales:q}"
+        "tessera fit tokenizer --study {params.study:q} --field {wildcards.field} --scales {input.scales:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q}"
         " {input.ensembles:q} > {log:q} 2>&1"
 
@@ -39,7 +39,6 @@ rule tokenizer:
 rule latents:
     """The latents of an ensemble as a Zarr store beside its manifest."""
     input:
-        study=ancient(rules.study.output),
         ensemble=rules.ensemble.output,
         tokenizers=tokenizers(),
     output:
@@ -57,17 +56,17 @@ rule latents:
         runtime=60,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("tokenizer"),
         sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
     shell:
-        "tessera encode --study {input.study:q} --ensemble {input.ensemble:q} --out {output:q}"
+        "tessera encode --study {params.study:q} --ensemble {input.ensemble:q} --out {output:q}"
         " {input.tokenizers:q} > {log:q} 2>&1"
 
 
 rule reconstructions:
     """The encoded and decoded truth: what the tokenizers can say at best."""
     input:
-        study=ancient(rules.study.output),
         ensemble=rules.ensemble.output,
         tokenizers=tokenizers(),
     output:
@@ -84,17 +83,17 @@ rule reconstructions:
         runtime=60,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("tokenizer"),
         sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
     shell:
-        "tessera reconstruct --study {input.study:q} --ensemble {input.ensemble:q} --split test"
+        "tessera reconstruct --study {params.study:q} --ensemble {input.ensemble:q} --split test"
         " --out {output:q} {input.tokenizers:q} > {log:q} 2>&1"
 
 
 rule decoupled:
     """The evolution of one field alone, on micro latents."""
     input:
-        study=ancient(rules.study.output),
         latents="<results>/latents/micro.json",
     output:
         weights="<results>/models/decoupled/{field}.safetensors",
@@ -112,18 +111,18 @@ rule decoupled:
         runtime=1440,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
         sources=source_digest("data", "learning", "models/dynamics", "models/layers", "stages/networks"),
         state=f"{RUN}/training/decoupled/{{field}}",
     shell:
-        "tessera fit decoupled --study {input.study:q} --field {wildcards.field} --latents {input.latents:q}"
+        "tessera fit decoupled --study {params.study:q} --field {wildcards.field} --latents {input.latents:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
 
 rule coupled:
     """The evolution of all fields together, on micro latents."""
     input:
-        study=ancient(rules.study.output),
         latents="<results>/latents/micro.json",
         ensemble="<results>/ensembles/micro.json",
         tokenizers=tokenizers(),
@@ -144,6 +143,7 @@ rule coupled:
         runtime=2880,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
         sources=source_digest(
             "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
@@ -152,7 +152,7 @@ rule coupled:
         tokenizers=lambda wildcards, input: [f"--tokenizer={path}" for path in input.tokenizers],
         decoupled=lambda wildcards, input: [f"--decoupled={path}" for path in input.decoupled],
     shell:
-        "tessera fit coupled --study {input.study:q} --latents {input.latents:q} --ensemble {input.ensemble:q}"
+        "tessera fit coupled --study {params.study:q} --latents {input.latents:q} --ensemble {input.ensemble:q}"
         " {params.tokenizers:q} {params.decoupled:q} --state {params.state:q} --out {output.weights:q}"
         " --history {output.history:q} > {log:q} 2>&1"
 
@@ -160,7 +160,6 @@ rule coupled:
 rule transfer:
     """The coupled micro model fine-tuned on few meso cases."""
     input:
-        study=ancient(rules.study.output),
         latents="<results>/latents/meso.json",
         ensemble="<results>/ensembles/meso.json",
         coupled=rules.coupled.output.weights,
@@ -180,13 +179,14 @@ rule transfer:
         runtime=2880,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=training_section("dynamics.transfer"),
         sources=source_digest(
             "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
         ),
         state=f"{RUN}/training/tessera/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit transfer --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit transfer --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --latents {input.latents:q} --ensemble {input.ensemble:q} --coupled {input.coupled:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
@@ -194,7 +194,6 @@ rule transfer:
 rule parcv2:
     """PARCv2, trained on meso cases alone."""
     input:
-        study=ancient(rules.study.output),
         ensemble="<results>/ensembles/meso.json",
         scales="<results>/scales/meso.json",
     output:
@@ -213,11 +212,12 @@ rule parcv2:
         runtime=2880,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=training_section("rivals.parcv2"),
         sources=source_digest("data", "learning", "models/layers", "models/parc", "stages/networks"),
         state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit parcv2 --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
         " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
@@ -225,7 +225,6 @@ rule parcv2:
 rule cnext:
     """The residual CNextU-Net, trained on meso cases alone."""
     input:
-        study=ancient(rules.study.output),
         ensemble="<results>/ensembles/meso.json",
         scales="<results>/scales/meso.json",
     output:
@@ -244,10 +243,11 @@ rule cnext:
         runtime=2880,
         gpu=GPU,
     params:
+        study=STUDY_FILE,
         section=training_section("rivals.cnext"),
         sources=source_digest("data", "learning", "models/layers", "models/cnext", "stages/networks"),
         state=f"{RUN}/training/cnext/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit cnext --study {input.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit cnext --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
         " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
