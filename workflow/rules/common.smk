@@ -44,6 +44,11 @@ ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/c
 GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
 
+# The sources that several rules depend on, what is particular stands with the rule.
+NETWORKS = ("data", "models/__init__", "models/build", "models/layers", "models/state")
+LEARNING = (*NETWORKS, "learning", "stages/networks/training")
+LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
+
 # `tessera` is found where Snakemake runs unless an environment of the rule brings its own.
 # Snakemake sets OMP_NUM_THREADS to the threads of a job.
 shell.prefix(
@@ -93,13 +98,9 @@ def training_section(path):
 
 def prediction_sources(wildcards):
     """Name the sources that decide a model's roll-outs."""
-    models = {
-        "tessera": ("models/dynamics", "models/tokenizer"),
-        "parcv2": ("models/parc",),
-        "cnext": ("models/cnext",),
-    }
+    models = {"tessera": LATENT_MODEL, "parcv2": ("models/parc",), "cnext": ("models/cnext",)}
     return source_digest(
-        "data", "learning/rollout", "models/layers", "stages/networks", *models[wildcards.model]
+        *NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model]
     )
 
 

@@ -28,7 +28,7 @@ rule tokenizer:
     params:
         study=STUDY_FILE,
         section=section("seed", "tokenizer"),
-        sources=source_digest("data", "learning", "models/layers", "models/tokenizer", "stages/networks"),
+        sources=source_digest(*LEARNING, "models/tokenizer", "stages/networks/tokens"),
         state=f"{RUN}/training/tokenizer/{{field}}",
     shell:
         "tessera fit tokenizer --study {params.study:q} --field {wildcards.field} --scales {input.scales:q}"
@@ -58,7 +58,7 @@ rule latents:
     params:
         study=STUDY_FILE,
         section=section("tokenizer"),
-        sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
+        sources=source_digest(*NETWORKS, "models/tokenizer", "stages/networks/tokens"),
     shell:
         "tessera encode --study {params.study:q} --ensemble {input.ensemble:q} --out {output:q}"
         " {input.tokenizers:q} > {log:q} 2>&1"
@@ -85,7 +85,7 @@ rule reconstructions:
     params:
         study=STUDY_FILE,
         section=section("tokenizer"),
-        sources=source_digest("data", "models/layers", "models/tokenizer", "stages/networks"),
+        sources=source_digest(*NETWORKS, "models/tokenizer", "stages/networks/tokens"),
     shell:
         "tessera reconstruct --study {params.study:q} --ensemble {input.ensemble:q} --split test"
         " --out {output:q} {input.tokenizers:q} > {log:q} 2>&1"
@@ -113,7 +113,7 @@ rule decoupled:
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
-        sources=source_digest("data", "learning", "models/dynamics", "models/layers", "stages/networks"),
+        sources=source_digest(*LEARNING, "models/dynamics", "stages/networks/dynamics"),
         state=f"{RUN}/training/decoupled/{{field}}",
     shell:
         "tessera fit decoupled --study {params.study:q} --field {wildcards.field} --latents {input.latents:q}"
@@ -145,9 +145,7 @@ rule coupled:
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
-        sources=source_digest(
-            "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
-        ),
+        sources=source_digest(*LEARNING, *LATENT_MODEL, "stages/networks/dynamics"),
         state=f"{RUN}/training/coupled",
         tokenizers=lambda wildcards, input: [f"--tokenizer={path}" for path in input.tokenizers],
         decoupled=lambda wildcards, input: [f"--decoupled={path}" for path in input.decoupled],
@@ -181,9 +179,7 @@ rule transfer:
     params:
         study=STUDY_FILE,
         section=training_section("dynamics.transfer"),
-        sources=source_digest(
-            "data", "learning", "models/dynamics", "models/layers", "models/tokenizer", "stages/networks"
-        ),
+        sources=source_digest(*LEARNING, *LATENT_MODEL, "stages/networks/dynamics"),
         state=f"{RUN}/training/tessera/n{{cases}}_s{{seed}}",
     shell:
         "tessera fit transfer --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
@@ -214,7 +210,7 @@ rule parcv2:
     params:
         study=STUDY_FILE,
         section=training_section("rivals.parcv2"),
-        sources=source_digest("data", "learning", "models/layers", "models/parc", "stages/networks"),
+        sources=source_digest(*LEARNING, "models/parc", "stages/networks/rivals"),
         state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
     shell:
         "tessera fit parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
@@ -245,7 +241,7 @@ rule cnext:
     params:
         study=STUDY_FILE,
         section=training_section("rivals.cnext"),
-        sources=source_digest("data", "learning", "models/layers", "models/cnext", "stages/networks"),
+        sources=source_digest(*LEARNING, "models/cnext", "stages/networks/rivals"),
         state=f"{RUN}/training/cnext/n{{cases}}_s{{seed}}",
     shell:
         "tessera fit cnext --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
