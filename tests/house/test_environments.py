@@ -1,0 +1,76 @@
+"""One set of versions: constraints.txt, pyproject.toml, both conda environments and what is installed."""
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENTS = ("cpu", "gpu")
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+CONDA_ONLY = {"python", "pip", "setuptools"}
+
+
+def constraints():
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def conda(name):
+    """Return the versions of one conda environment, by the names of the package index."""
+    content = yaml.safe_load((REPOSITORY / "envs" / f"{name}.yaml").read_text(encoding="utf-8"))
+    plain = [item for item in content["dependencies"] if isinstance(item, str)]
+    nested = [line for item in content["dependencies"] if isinstance(item, dict) for line in item["pip"]]
+    found = {}
+    for item in [*plain, *nested]:
+        package, exact, version = re.match(r"([\w.-]+)\s*(==)?\s*([^=*]*)", item).groups()
+        if package not in CONDA_ONLY:
+            assert exact, f"envs/{name}.yaml: {package}: expected an exact version"
+            found[canonicalize_name(CONDA_NAMES.get(package, package))] = version
+    return found
+
+
+def test_torch_is_the_version_that_the_project_is_measured_with():
+    assert constraints()["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_conda_environments_hold_the_versions_of_the_constraints(name):
+    pinned = constraints()
+    assert conda(name) == {package: pinned[package] for package in conda(name)}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_conda_environments_hold_every_dependency_of_the_package(name):
+    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert needed <= conda(name).keys()
+
+
+def test_both_conda_environments_differ_in_their_build_of_torch_alone():
+    lines = [(REPOSITORY / "envs" / f"{name}.yaml").read_text().splitlines()[1:] for name in ENVIRONMENTS]
+    different = [pair for pair in zip(*lines, strict=True) if pair[0] != pair[1]]
+    assert different == [("  - pytorch ==2.13.0=cpu*", "  - pytorch ==2.13.0=cuda*")]
+
+
+def test_constraints_hold_every_dependency_and_satisfy_it():
+    pinned = constraints()
+    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)]), line
+
+
+def test_what_is_installed_is_what_the_constraints_say():
+    installed = {canonicalize_name(each.metadata["Name"]): each.version for each in metadata.distributions()}
+    different = {
+        name: (version, installed[name])
+        for name, version in constraints().items()
+        if name in installed and installed[name].partition("+")[0] != version
+    }
+    assert different == {}
