@@ -1,0 +1,1 @@
+"""Material laws: what a substance is, apart from any grid."""

@@ -1,0 +1,86 @@
+"""Open functions of a law, chosen by its type: at compile time in a kernel, at call time in Python.
+
+A law is a `NamedTuple` of floats. Its bodies take scalars, and all their constants are single precision:
+`np.float32(0.5) * x` has the precision of `x`, where the literal `0.5` would make every kernel a
+double-precision one. Hence Python calls convert to `np.float64` first, which keeps all digits.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache, singledispatch, wraps
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import binding
+from numba import types
+from numba.extending import overload
+
+from tessera.provenance import PACKAGE, source_digest
+
+ZERO = np.float32(0.0)
+HALF = np.float32(0.5)
+ONE = np.float32(1.0)
+TWO = np.float32(2.0)
+THREE = np.float32(3.0)
+FOUR = np.float32(4.0)
+
+
+def open_function(stub: Callable) -> Any:
+    """Turn a stub into a function with one body per type of its first argument.
+
+    Bodies join by `@name.register`, as for `functools.singledispatch`. From Python the arguments
+    broadcast and are of double precision; in a kernel they are scalars of the kernel's precision.
+    """
+    bodies = singledispatch(stub)
+
+    @wraps(stub)
+    def function(law, *arguments):
+        body = bodies.dispatch(type(law))
+        exact = type(law)(*map(np.float64, law))
+        elements = np.broadcast(*(np.asarray(value, float) for value in arguments))
+        values = [body(exact, *map(np.float64, element)) for element in elements]
+        return np.array(values, float).reshape(elements.shape)[()]
+
+    function.register = bodies.register  # type: ignore[attr-defined]
+
+    @overload(function, strict=False, jit_options={"error_model": "numpy", "forceinline": True})
+    def choose(law, *arguments):  # noqa: ARG001
+        if isinstance(law, types.BaseNamedTuple):
+            body = bodies.dispatch(law.instance_class)
+            return None if body is stub else body
+        return None
+
+    return function
+
+
+def of_precision(law: Any, dtype: Any) -> Any:
+    """Return the law with its parameters in a floating-point type, for kernels of that type."""
+    return type(law)(*(np.dtype(dtype).type(value) for value in law))
+
+
+def kernel(function: Callable) -> Any:
+    """Compile a function once per set of argument types, without fast-math, so that mirrors stay exact.
+
+    Compiled code is kept between processes in a folder that is named by the sources of all kernels:
+    numba itself would not notice an edited law in another module.
+    """
+    _keep_by_sources()
+    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+
+
+def point(function: Callable) -> Any:
+    """Compile a function of scalars that every kernel inlines."""
+    return numba.njit(error_model="numpy", forceinline=True)(function)
+
+
+@cache
+def _keep_by_sources() -> None:
+    """Choose the folder of compiled code, and let LLVM vectorise loops over many rows."""
+    binding.set_option("tessera", "--runtime-memory-check-threshold=2000")
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        beside = PACKAGE / "__pycache__"
+        writable = os.access(beside if beside.is_dir() else PACKAGE, os.W_OK)
+        root = beside if writable else Path.home() / ".cache" / "tessera"
+        numba.config.CACHE_DIR = str(root / f"kernels-{source_digest('physics', 'simulation')}")

@@ -1,0 +1,115 @@
+"""What happens in each cell after the flow: it burns, it is capped, it is checked.
+
+The reaction is split from the flow at constant density, in substeps of at most 60 K. Cells that are surely
+cold are told by a bound that vectorises; the few others are solved one by one in double precision.
+Jets of under-dense matter that hit a wall heat single cells beyond any measure: two caps take that energy
+away, and what they took is returned.
+"""
+
+import numpy as np
+
+from tessera.physics.eos import energy_of_temperature, heat_capacity, temperature, temperature_bound
+from tessera.physics.law import ZERO, kernel
+from tessera.physics.reaction import explosive, fragments, heating, ignition, intermediates, released
+from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
+from tessera.simulation.scheme import primitives
+
+WARMING = 60.0  # of a substep [K]
+SUBSTEPS = 60
+BURNT = 1e-5  # share of reacting species below which a cell is done [1]
+FASTEST = np.float32(1e6)  # any signal beyond is nonsense [m/s]
+
+
+@kernel
+def burn(law, reaction, rho, e, a, b, c, dt):
+    """Return specific internal energy [J/kg] and shares of A, B, C of a cell after `dt` [s]."""
+    left = dt
+    for substep in range(SUBSTEPS):
+        T = temperature(law, rho, e)
+        if T < ignition(reaction, 0.0) or a + b + c < BURNT:
+            break
+        power = abs(heating(reaction, T, a, b, c)) + 1e-30
+        span = max(WARMING * heat_capacity(law, T) / power, 1e-3 * left)
+        span = left if substep == SUBSTEPS - 1 else min(span, left)
+        a2 = explosive(reaction, T, a, b, c, span)
+        b2 = fragments(reaction, T, a, b, c, span)
+        c2 = intermediates(reaction, T, a, b, c, span)
+        e += released(reaction, a2, b2, c2) - released(reaction, a, b, c)
+        a, b, c = a2, b2, c2
+        left -= span
+        if left <= 0.0:
+            break
+    return e, a, b, c
+
+
+@kernel
+def survey_row(law, r, u, v, e, c, fastest, wrong, bound):
+    """Note the fastest signal and nonsense of each column, and write bounds of the temperature of a row."""
+    for i in range(bound.size):
+        speed = max(abs(u[i]), abs(v[i])) + c[i]
+        sane = (r[i] > ZERO) & (speed < FASTEST)
+        fastest[i] = max(fastest[i], speed if sane else ZERO * r[i])
+        wrong[i] = wrong[i] if sane else np.uint8(1)
+    for i in range(bound.size):
+        bound[i] = temperature_bound(law, r[i], e[i])
+
+
+@kernel
+def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, notes, wrong):
+    """Burn, cap and check the first `columns` columns.
+
+    Parameters
+    ----------
+    dt
+        Time step [s].
+    half
+        Density [kg/m3] below which nothing burns and `jet_cap` holds.
+    cap, jet_cap
+        Highest temperature [K], highest specific internal energy of thin matter [J/kg].
+    line, notes, wrong
+        Rows (9, n), (2, n), (n) to write to; `wrong` tells columns with nonsense.
+
+    Returns
+    -------
+    The fastest signal [m/s], the energy that the caps took and that the reaction released [J/m3],
+    each summed over cells, and the number of cells that were warm enough to burn.
+    """
+    taken, heat, warm = 0.0, 0.0, 0
+    notes[0, :columns] = ZERO
+    wrong[:columns] = 0
+    watched = min(ignition(reaction, 0.0), cap)
+    for j in range(state.shape[1]):
+        primitives(law, medium.floor, state, j, columns, 1, 2, 0, line, 0)
+        r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
+        survey_row(
+            law,
+            r,
+            line[U, :columns],
+            line[V, :columns],
+            e,
+            line[SOUND, :columns],
+            notes[0, :columns],
+            wrong[:columns],
+            bound,
+        )
+        for i in range(columns):
+            if bound[i] < watched and e[i] <= jet_cap:
+                continue
+            rho, old = np.float64(r[i]), np.float64(e[i])
+            if rho < half:
+                if old > jet_cap:
+                    state[3, j, i] -= rho * (old - jet_cap)
+                    taken += rho * (old - jet_cap)
+                continue
+            a, b, c = state[4, j, i] / rho, state[5, j, i] / rho, state[6, j, i] / rho
+            new, a, b, c = burn(law, reaction, rho, old, min(a, 1.0), b, c, dt)
+            if new != old:
+                state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
+                warm += 1
+            heat += rho * (new - old)
+            if temperature(law, rho, new) > cap:
+                capped = energy_of_temperature(law, rho, cap)
+                taken += rho * (new - capped)
+                new = capped
+            state[3, j, i] += rho * (new - old)
+    return np.max(notes[0, :columns]), taken, heat, warm
