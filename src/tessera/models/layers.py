@@ -1,0 +1,175 @@
+"""What all networks are laid of: convolutions that know their border, blocks, and changes of resolution.
+
+All work on tensors of shape (batch, channel, y, x), channels last in memory: on a processor that is faster,
+and a norm or a product over channels then touches neighbouring numbers.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from tessera.errors import ConfigError
+
+Padding = Literal["zeros", "replicate"]
+PADDINGS = ("zeros", "replicate")
+SLOPE = 0.2
+EXPANSION = 3
+
+
+def check_padding(padding: str) -> Padding:
+    """Return a padding by name.
+
+    Raises
+    ------
+    ConfigError
+        The name is none of `PADDINGS`.
+    """
+    if padding not in PADDINGS:
+        raise ConfigError(f"padding: expected one of {', '.join(PADDINGS)}, got {padding!r}")
+    return "zeros" if padding == "zeros" else "replicate"
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, *, padding: str, groups: int = 1) -> nn.Conv2d:
+    """Return a convolution of odd kernel that keeps the resolution.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels.
+    kernel
+        Width of the kernel [cells].
+    padding
+        What lies beyond the border: "zeros", or "replicate" the last cell.
+    groups
+        Groups of channels that do not see each other.
+    """
+    mode = check_padding(padding)
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, padding_mode=mode)
+
+
+def he_(module: nn.Module, slope: float = SLOPE) -> None:
+    """Start all convolutions of a module so that leaky activations keep their size, without biases.
+
+    K. He et al., Delving deep into rectifiers, ICCV 2015, eq. 15.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, a=slope)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def zero_(layer: nn.Conv2d) -> nn.Conv2d:
+    """Return a convolution that starts by answering zero, so that what it is added to stays itself."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def unit(inputs: int, outputs: int, kernel: int = 3, *, padding: str) -> nn.Sequential:
+    """Return the unit of the published U-Nets: a convolution and one of a single cell, both leaky.
+
+    Source: arXiv:2506.12996, code of the encoder and of the latent maps.
+    """
+    return nn.Sequential(
+        conv(inputs, outputs, kernel, padding=padding),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        conv(outputs, outputs, 1, padding=padding),
+        nn.LeakyReLU(SLOPE, inplace=True),
+    )
+
+
+def double(x: Tensor) -> Tensor:
+    """Return twice the resolution, bilinear between the centres of cells; beyond the border is the last cell."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Double(nn.Module):
+    """`double` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, channel, 2 y, 2 x)."""
+        return double(x)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Normalise each cell over its channels; no cell knows of another, so domains of any size agree.
+
+    J. L. Ba et al., Layer normalization, arXiv:1607.06450, over channels as in ConvNeXt.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised tensor, of the same shape (batch, channel, y, x)."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ConvNeXtBlock(nn.Module):
+    """Mix neighbours per channel, then channels per cell, and add that to the input.
+
+    Depthwise convolution, `ChannelNorm`, expansion by three, GELU, contraction. Z. Liu et al., A ConvNet for
+    the 2020s, CVPR 2022, figure 4, with a smaller expansion.
+
+    Parameters
+    ----------
+    channels
+        Channels in and out.
+    kernel
+        Width of the depthwise kernel [cells], odd.
+    padding
+        What lies beyond the border.
+    layer_scale
+        Start of a learned weight per channel of what is added; None: no such weight.
+    """
+
+    def __init__(
+        self, channels: int, kernel: int = 7, *, padding: str, layer_scale: float | None = None
+    ) -> None:
+        super().__init__()
+        self.depthwise = conv(channels, channels, kernel, padding=padding, groups=channels)
+        self.norm = nn.LayerNorm(channels)
+        self.expand = nn.Linear(channels, EXPANSION * channels)
+        self.contract = nn.Linear(EXPANSION * channels, channels)
+        self.layer_scale = None if layer_scale is None else nn.Parameter(torch.full((channels,), layer_scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape (batch, channel, y, x)."""
+        mixed = self.norm(self.depthwise(x).movedim(1, -1))
+        mixed = self.contract(F.gelu(self.expand(mixed)))
+        if self.layer_scale is not None:
+            mixed = mixed * self.layer_scale
+        return x + mixed.movedim(-1, 1)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Return the tensor with channels last in memory."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def pad_to(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until both sizes are multiples of a number."""
+    below, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    return F.pad(x, (0, right, 0, below), mode="replicate") if below or right else x
+
+
+def crop_to(x: Tensor, like: Tensor) -> Tensor:
+    """Undo `pad_to`: return the part with the sizes (y, x) of another tensor."""
+    return x[..., : like.shape[-2], : like.shape[-1]]
+
+
+__all__ = [
+    "ChannelNorm",
+    "ConvNeXtBlock",
+    "Double",
+    "channels_last",
+    "check_padding",
+    "conv",
+    "crop_to",
+    "double",
+    "he_",
+    "pad_to",
+    "unit",
+    "zero_",
+]

@@ -1,0 +1,208 @@
+"""A variational autoencoder of one field: cells to tokens and back.
+
+The encoder and decoder of arXiv:2506.12996 at its widths, without its norms of pictures: units of a 3x3 and a
+1x1 convolution, pooling by the maximum on the way down, bilinear doubling on the way up. A light kind for
+narrow widths on a processor works at half the resolution and coarser alone.
+
+Latents are *white*: the mean that `encode` returns is the head's, less `latent_mean`, over `latent_std`, both
+buffers that `whiten` sets after training and that travel with the weights.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tessera.errors import ConfigError, DataError
+from tessera.models.layers import SLOPE, ConvNeXtBlock, Double, channels_last, conv, he_, unit
+from tessera.models.state import Token
+
+KINDS = ("published", "light")
+LOG_VAR = (-12.0, 6.0)
+
+
+class Tokenizer(nn.Module):
+    """Say a field in tokens.
+
+    Parameters
+    ----------
+    downsampling
+        Cells per token along each axis, 2 ** (len(widths) - 1).
+    widths
+        Channels per level, finest first.
+    latent_channels
+        Channels of a token.
+    padding
+        What lies beyond the border of a convolution: "zeros" or "replicate".
+    kind
+        "published" as in the paper, or "light".
+
+    Raises
+    ------
+    ConfigError
+        Widths and downsampling disagree, or the kind or padding is unknown.
+    """
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(
+        self,
+        *,
+        downsampling: int,
+        widths: Sequence[int],
+        latent_channels: int,
+        padding: str,
+        kind: str = "published",
+    ) -> None:
+        super().__init__()
+        if 2 ** (len(widths) - 1) != downsampling:
+            raise ConfigError(
+                f"widths: expected log2(downsampling) + 1 numbers for {downsampling}, got {list(widths)}"
+            )
+        if kind not in KINDS:
+            raise ConfigError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+        self.arguments: dict[str, Any] = {
+            "downsampling": downsampling,
+            "widths": list(widths),
+            "latent_channels": latent_channels,
+            "padding": padding,
+            "kind": kind,
+        }
+        self.downsampling, self.latent_channels = downsampling, latent_channels
+        trunk, decoder = {"published": _published, "light": _light}[kind](widths, latent_channels, padding)
+        self.encoder = Encoder(trunk, widths[-1], latent_channels, padding)
+        self.decoder = decoder
+        self.register_buffer("latent_mean", torch.zeros(latent_channels))
+        self.register_buffer("latent_std", torch.ones(latent_channels))
+
+    def encode(self, field: Tensor) -> Token:
+        """Return the white tokens of a field.
+
+        Parameters
+        ----------
+        field
+            Scaled values of shape (batch, y, x), both sizes multiples of `downsampling`.
+
+        Returns
+        -------
+        Mean and logarithm of the variance, each (batch, latent_channels, y / downsampling, x / downsampling).
+
+        Raises
+        ------
+        DataError
+            A size is no multiple of `downsampling`.
+        """
+        if field.dim() != 3 or any(size % self.downsampling for size in field.shape[-2:]):
+            raise DataError(
+                f"field: expected shape (batch, y, x) with y and x multiples of {self.downsampling}, "
+                f"got {tuple(field.shape)}"
+            )
+        mean, log_var = self.encoder(field[:, None])
+        centre, spread = self._white()
+        return Token((mean - centre) / spread, log_var - 2.0 * spread.log())
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the scaled field (batch, y, x) that white latents (batch, channel, token_y, token_x) say."""
+        centre, spread = self._white()
+        return self.decoder(channels_last(latent * spread + centre))[:, 0]
+
+    def whiten(self, mean: Tensor, std: Tensor) -> None:
+        """Give latents zero mean and unit deviation per channel; what is decoded stays the same.
+
+        Parameters
+        ----------
+        mean, std
+            Statistics of the latents as `encode` returns them now, of shape (latent_channels,).
+
+        Raises
+        ------
+        DataError
+            A shape is another, or a deviation is not positive.
+        """
+        shape = (self.latent_channels,)
+        if mean.shape != shape or std.shape != shape or not bool((std > 0.0).all()):
+            raise DataError(
+                f"latents: expected means and positive deviations of shape {shape}, "
+                f"got {tuple(mean.shape)} and {tuple(std.shape)} from {float(std.min()):.3g}"
+            )
+        self.latent_mean += self.latent_std * mean.to(self.latent_mean)
+        self.latent_std *= std.to(self.latent_std)
+
+    def _white(self) -> tuple[Tensor, Tensor]:
+        return self.latent_mean[:, None, None], self.latent_std[:, None, None]
+
+
+class Encoder(nn.Module):
+    """From cells to the mean and log-variance of latents.
+
+    The head of the mean starts with activations of the trunk's size: a head that starts small lets the
+    Kullback-Leibler term empty the latents before they say anything.
+    """
+
+    def __init__(self, trunk: nn.Module, width: int, channels: int, padding: str) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.mean = conv(width, channels, padding=padding)
+        self.log_var = conv(width, channels, padding=padding)
+        for head, gain in ((self.mean, 1.0), (self.log_var, 0.05)):
+            nn.init.normal_(head.weight, std=gain / math.sqrt(9 * width))
+            assert head.bias is not None
+            nn.init.zeros_(head.bias)
+
+    def forward(self, field: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and bounded log-variance of a field (batch, 1, y, x)."""
+        known = self.trunk(field)
+        return self.mean(known), self.log_var(known).clamp(*LOG_VAR)
+
+
+class ChannelsLast(nn.Module):
+    """Lay channels last in memory; a tensor of one channel does not say how it is laid."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same numbers."""
+        return channels_last(x)
+
+
+def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Module, nn.Module]:
+    """Return trunk and decoder of the paper; one unit on the two finest levels, two on coarser ones."""
+    down: list[nn.Module] = []
+    before = 1
+    for level, width in enumerate(widths):
+        if level:
+            down.append(nn.MaxPool2d(2))
+        for _ in range(1 if level < 2 else 2):
+            down.append(unit(before, width, padding=padding))
+            if before == 1:
+                down.append(ChannelsLast())
+            before = width
+    up: list[nn.Module] = [conv(latent, widths[-1], padding=padding), nn.LeakyReLU(SLOPE, inplace=True)]
+    before = widths[-1]
+    for level in range(len(widths) - 1, 0, -1):
+        up.append(Double())
+        for _ in range(2 if level == len(widths) - 1 else 1):
+            up.append(unit(before, widths[level], padding=padding))
+            before = widths[level]
+    up += [unit(before, widths[0], padding=padding), conv(widths[0], 1, padding=padding)]
+    trunk, decoder = nn.Sequential(*down), nn.Sequential(*up)
+    he_(trunk)
+    he_(decoder)
+    return trunk, decoder
+
+
+def _light(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Module, nn.Module]:
+    """Return a trunk of strided folds and a decoder of unfolds, two ConvNeXt blocks per level below the finest."""
+    down: list[nn.Module] = []
+    before = 1
+    for width in widths[1:]:
+        down += [nn.PixelUnshuffle(2), conv(4 * before, width, 3 if before == 1 else 1, padding=padding)]
+        down += [ConvNeXtBlock(width, padding=padding) for _ in range(2)]
+        before = width
+    up: list[nn.Module] = [conv(latent, widths[-1], padding=padding)]
+    for coarse, fine in zip(reversed(widths[1:]), reversed(widths[:-1]), strict=True):
+        up += [ConvNeXtBlock(coarse, padding=padding) for _ in range(2)]
+        up += [conv(coarse, 4 * fine, 1, padding=padding), nn.PixelShuffle(2)]
+    up += [nn.LeakyReLU(SLOPE), conv(widths[0], 1, padding=padding)]
+    return nn.Sequential(*down), nn.Sequential(*up)
