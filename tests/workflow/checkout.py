@@ -3,28 +3,34 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config", "envs", "src", "workflow")
+PARTS = ("Snakefile", "config", "envs", "workflow")
 SMOKE = "config/smoke.yaml"
 
 
 class Checkout:
-    """A copy of everything that a run reads; `tessera` is the copy's, too.
+    """A copy of everything that a run reads.
 
     Parameters
     ----------
     folder
         Where the copy lies; it must not exist.
+    sources
+        Whether the copy has a `tessera` of its own, which a test may edit. Without, jobs share the
+        repository's, and the kernels that are compiled beside it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sources: bool) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        for part in PARTS:
+        for part in (*PARTS, "src") if sources else PARTS:
             source, target = REPOSITORY / part, folder / part
             if source.is_file():
                 shutil.copy2(source, target)
@@ -32,16 +38,19 @@ class Checkout:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         binaries = Path(sys.executable).parent
         self.environment = os.environ | {
-            "PYTHONPATH": str(folder / "src"),
+            "PYTHONPATH": str((folder if sources else REPOSITORY) / "src"),
             "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         }
 
-    def command(self, *arguments: str, overlay: str | None = SMOKE, cores: int = 2) -> list[str]:
-        """Return the command line of Snakemake, with `arguments` at its end."""
-        study = [] if overlay is None else ["--configfile", overlay]
-        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *study, *arguments]
+    def command(
+        self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, cores: int = 2
+    ) -> list[str]:
+        """Return the command line of Snakemake, with `arguments` first, targets among them."""
+        overlays = [overlay] if isinstance(overlay, str) else overlay or []
+        study = ["--configfile", *overlays] if overlays else []
+        return [sys.executable, "-m", "snakemake", *arguments, *study, "--cores", str(cores)]
 
-    def snakemake(self, *arguments: str, overlay: str | None = SMOKE, timeout: float = 600.0):
+    def snakemake(self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, timeout: float = 600.0):
         """Run Snakemake; both its streams are in `stdout`."""
         return subprocess.run(
             self.command(*arguments, overlay=overlay),
@@ -54,7 +63,41 @@ class Checkout:
             check=False,
         )
 
-    def planned(self, *arguments: str, overlay: str | None = SMOKE) -> dict[str, int]:
+    def tessera(self, *arguments: str | Path):
+        """Run one command of `tessera` by hand; both its streams are in `stdout`."""
+        return subprocess.run(
+            [sys.executable, "-m", "tessera", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600.0,
+            check=False,
+        )
+
+    def interrupted(
+        self, *arguments: str, when: str, by: signal.Signals, overlay: str | Sequence[str] | None = SMOKE
+    ) -> int:
+        """Run Snakemake, signal it and its jobs once a file like `when` exists; return the exit code."""
+        process = subprocess.Popen(
+            self.command(*arguments, overlay=overlay),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with process:
+            end = time.monotonic() + 300.0
+            while not any(self.folder.glob(when)):
+                assert process.poll() is None, f"{when}: expected it before Snakemake ended"
+                assert time.monotonic() < end, f"{when}: expected it within 300 s"
+                time.sleep(0.02)
+            os.killpg(process.pid, by)
+            return process.wait(120.0)
+
+    def planned(self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE) -> dict[str, int]:
         """Return the number of jobs per rule that a dry run announces, without the target `all`."""
         result = self.snakemake("-n", *arguments, overlay=overlay)
         assert result.returncode == 0, result.stdout
@@ -66,7 +109,7 @@ class Checkout:
         jobs.pop("all", None)
         return jobs
 
-    def pretend(self, overlay: str | None = SMOKE) -> None:
+    def pretend(self, overlay: str | Sequence[str] | None = SMOKE) -> None:
         """Let Snakemake take a study for finished: an empty file for every output, and its records."""
         summary = self.snakemake("--summary", overlay=overlay).stdout
         outputs = re.findall(r"^(results/\S+)\t\S+\t(\w+)", summary, re.MULTILINE)

@@ -31,7 +31,7 @@ SOLVER_EDITED = SIMULATED | LATENT | RIVALS | EVALUATED
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy in which the smoke study is taken for finished."""
-    copy = Checkout(tmp_path_factory.mktemp("plan") / "tessera")
+    copy = Checkout(tmp_path_factory.mktemp("plan") / "tessera", sources=True)
     copy.pretend()
     return copy
 
@@ -87,16 +87,16 @@ def test_an_edit_reruns_exactly_what_it_decides(checkout, path, old, new, rerun)
 
 
 def test_the_smoke_study_has_every_rule(tmp_path):
-    assert Checkout(tmp_path / "tessera").planned() == SMOKE_JOBS
+    assert Checkout(tmp_path / "tessera", sources=True).planned() == SMOKE_JOBS
 
 
 def test_the_demo_is_what_snakemake_builds_by_itself(tmp_path):
-    jobs = Checkout(tmp_path / "tessera").planned(overlay=None)
+    jobs = Checkout(tmp_path / "tessera", sources=True).planned(overlay=None)
     assert set(jobs) == set(SMOKE_JOBS)
 
 
 def test_the_paper_study_trains_every_size_and_seed(tmp_path):
-    jobs = Checkout(tmp_path / "tessera").planned(overlay="config/paper.yaml")
+    jobs = Checkout(tmp_path / "tessera", sources=True).planned(overlay="config/paper.yaml")
     assert jobs["cases"] == 14 + 13
     assert jobs["tokenizer"] == jobs["decoupled"] == 3
     assert jobs["transfer"] == 9
@@ -104,7 +104,7 @@ def test_the_paper_study_trains_every_size_and_seed(tmp_path):
 
 
 def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):
-    said = Checkout(tmp_path / "tessera").snakemake("-n", overlay="config/paper.yaml").stdout
+    said = Checkout(tmp_path / "tessera", sources=True).snakemake("-n", overlay="config/paper.yaml").stdout
     rules = [block for block in said.split("\nrule ") if "resources:" in block]
     asking = {block.split(":")[0] for block in rules if "gpu=1" in block}
     assert asking == LATENT | RIVALS | {"prediction"}

@@ -45,7 +45,7 @@ GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
 
 # The sources that several rules depend on, what is particular stands with the rule.
-NETWORKS = ("data", "models/__init__", "models/build", "models/layers", "models/state")
+NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
