@@ -106,7 +106,7 @@ def small_disk(tmp_path):
     if made.returncode:
         pytest.skip("needs the right to mount a small file system")
     yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 def test_a_full_disk_leaves_nothing_and_is_said(small_disk):

@@ -78,7 +78,7 @@ def test_equal_studies_give_equal_files(study, made, tmp_path):
         np.testing.assert_array_equal(first[name].values, second[name].values)
 
 
-def test_whole_cases_are_kept_and_broken_ones_made_again(study, made, tmp_path):
+def test_whole_cases_are_kept_and_broken_ones_made_again(study, tmp_path):
     shards = make(study, tmp_path)
     cases = sorted(shards[0].parent.glob("case_*.nc"))
     stamps = {path: path.stat().st_mtime_ns for path in cases}

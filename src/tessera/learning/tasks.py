@@ -99,6 +99,7 @@ class Reconstruct:
             terms["divergence"] = self.divergence.weight * loss.kl_divergence(token.mean, token.log_var)
         return terms
 
+    @torch.no_grad()
     def validate(self) -> tuple[float, dict[str, float]]:
         """Return the error of whole frames, of every second snapshot, reconstructed from latent means."""
         total, count = 0.0, 0
@@ -252,6 +253,7 @@ class RollOut:
                 terms[name] = terms.get(name, 0.0) + term / batch.horizon
         return terms
 
+    @torch.no_grad()
     def validate(self) -> tuple[float, dict[str, float]]:
         """Return the mean error of free roll-outs from the first snapshot to the last, and their parts."""
         known = self.validation_latents or self.validation

@@ -13,7 +13,7 @@ from tessera.learning.rollout import Pixels
 from tessera.learning.sampling import halo
 from tessera.learning.tasks import RollOut, Teaching
 from tessera.models import build
-from tessera.models.parc import PARCv2
+from tessera.models.parc import VELOCITY, PARCv2
 from tessera.stages.networks import training
 from tessera.stages.networks.training import Stage
 from tessera.study import Study, Training
@@ -105,6 +105,12 @@ def _fit(
     statistics = training.open_scales(study, scales, fields)
     known = scaling.scales(statistics, scale)
     dataset = training.open_ensemble(study, ensemble, fields)
+    if kind == "parcv2":
+        # Advection needs velocities of one scale, and cells in the length that such a velocity passes in a step.
+        fastest = max((known[name] for name in VELOCITY), key=lambda one: one.factor)
+        known |= dict.fromkeys(VELOCITY, fastest)
+        spacing = schema.cell_size(dataset) / (fastest.factor * schema.interval(dataset))
+        arguments = {**arguments, "step": 1.0, "spacing": spacing}
     teachers = read_frames(select(dataset, "train", where, meso_cases), known, device)
     judges = read_frames(select(dataset, "validation", where), known, device)
     own = training.seed_of(study, kind, seed)
