@@ -102,9 +102,7 @@ def test_doubling_keeps_straight_lines_inside_and_is_flat_beyond_the_last_centre
 def test_a_block_is_its_formula():
     block = awake(ConvNeXtBlock(4, 5, padding="replicate", layer_scale=0.5))
     x = drawn(2, 4, 6, 7)
-    mixed = F.conv2d(
-        F.pad(x, (2, 2, 2, 2), mode="replicate"), block.depthwise.weight, block.depthwise.bias, groups=4
-    )
+    mixed = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), block.depthwise.weight, block.depthwise.bias, groups=4)
     cells = F.layer_norm(mixed.movedim(1, -1), (4,), block.norm.weight, block.norm.bias)
     wide = F.gelu(cells @ block.expand.weight[:, :, 0, 0].T + block.expand.bias)
     change = (wide @ block.contract.weight[:, :, 0, 0].T + block.contract.bias).movedim(-1, 1)
