@@ -36,15 +36,18 @@ def state(fields, *shape, seed=0):
     return {name: drawn(*shape, seed=seed + n) for n, name in enumerate(fields)}
 
 
-def dead(module, answer):
-    """Return the names of parameters that no gradient of a random functional of the answer reaches."""
+def dead(module, answer, least=1e-9):
+    """Return the names of parameters that the gradient of a random functional of the answer leaves out.
+
+    A gradient below `least` of the largest one is rounding; double precision tells the two apart.
+    """
     module.zero_grad(set_to_none=True)
     sum((value * drawn(*value.shape, seed=7 + n)).sum() for n, value in enumerate(answer)).backward()
-    return [
-        name
+    sizes = {
+        name: 0.0 if parameter.grad is None else float(parameter.grad.abs().max())
         for name, parameter in module.named_parameters()
-        if parameter.grad is None or not bool((parameter.grad != 0).any())
-    ]
+    }
+    return [name for name, size in sizes.items() if size <= least * max(sizes.values())]
 
 
 def overfit(module: nn.Module, loss, updates=150, rate=3e-3):

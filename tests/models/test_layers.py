@@ -41,7 +41,7 @@ def test_a_point_convolution_is_one_of_a_single_cell_and_so_is_its_gradient(shap
         y.square().sum().backward()
         answers.append((y, x.grad, layer.weight.grad, layer.bias.grad))
     for expected, got in zip(*answers, strict=True):
-        torch.testing.assert_close(got, expected)
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("kernel", "groups"), [(1, 1), (1, 4), (3, 1), (7, 4)])
@@ -124,8 +124,8 @@ def test_a_block_without_scale_is_one_of_scale_one():
 
 @pytest.mark.parametrize("scale", [None, 1.0])
 def test_a_block_has_no_dead_weight(scale):
-    block = ConvNeXtBlock(4, padding="zeros", layer_scale=scale)
-    assert dead(block, [block(drawn(2, 4, 8, 8))]) == []
+    block = ConvNeXtBlock(4, padding="zeros", layer_scale=scale).double()
+    assert dead(block, [block(drawn(2, 4, 8, 8).double())]) == []
 
 
 def test_a_block_reaches_half_its_kernel_and_no_further():
@@ -140,7 +140,6 @@ def test_a_block_reaches_half_its_kernel_and_no_further():
 
 
 def test_activations_keep_their_size_through_many_units():
-    torch.manual_seed(0)
     deep = nn.Sequential(*(unit(64, 64, 1, padding="zeros") for _ in range(10)))
     x = drawn(1, 64, 32, 32)
     with torch.no_grad():

@@ -1,0 +1,339 @@
+"""PARCv2's operators and schemes have their order, its terms reach their variables, its size is the published one."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from tessera.errors import ConfigError, DataError
+from tessera.models.parc import (
+    INTEGRATORS,
+    STATISTICS,
+    VELOCITY,
+    Correction,
+    FeatureUNet,
+    Mapping,
+    PARCv2,
+    SpadeUnit,
+    advection,
+    gradient,
+    laplacian,
+    normalise,
+)
+from tests.models.networks import awake, count, counted, dead, drawn, state
+
+FIELDS = ["temperature", "pressure", "microstructure", "velocity_y", "velocity_x"]
+PUBLISHED = {
+    "fields": FIELDS,
+    "features": 128,
+    "widths": [64, 128, 256, 512, 1024],
+    "mapping_width": 128,
+    "integrator": "rk4",
+    "padding": "zeros",
+    "statistics": "batch",
+}
+
+
+def parc(fields=FIELDS, **options):
+    small = {"features": 6, "widths": [4, 6, 8], "mapping_width": 6, "integrator": "heun", "padding": "replicate"}
+    return PARCv2(**({"fields": fields, "statistics": "pixel", "correction": False} | small | options)).eval()
+
+
+def quadratic(height, width, spacing, *, linear=False):
+    """Return a polynomial in cell centres, its derivatives along y and x, and its Laplacian."""
+    y = spacing * torch.arange(height, dtype=torch.float64)[:, None]
+    x = spacing * torch.arange(width, dtype=torch.float64)[None]
+    bent = 0.0 if linear else 1.0
+    value = 1.0 + 2.0 * y - 3.0 * x + bent * (0.5 * y * y - 2.0 * x * x + y * x)
+    down, right = 2.0 + bent * (y + x), -3.0 + bent * (-4.0 * x + y)
+    return value, down.expand_as(value), right.expand_as(value), torch.full_like(value, -3.0 * bent)
+
+
+def waves(cells):
+    """Return the spacing of cells across a square, a smooth field, its derivatives and its Laplacian."""
+    spacing = 1.0 / cells
+    centre = spacing * (torch.arange(cells, dtype=torch.float64) + 0.5)
+    y, x = 2.0 * centre[:, None], 3.0 * centre[None]
+    value = torch.sin(y) * torch.cos(x)
+    return spacing, value, 2.0 * torch.cos(y) * torch.cos(x), -3.0 * torch.sin(y) * torch.sin(x), -13.0 * value
+
+
+def inside(value):
+    return value[..., 1:-1, 1:-1]
+
+
+def orders(errors):
+    """Return the orders of convergence that errors at halved steps show."""
+    return [math.log2(float(coarse) / float(fine)) for coarse, fine in pairwise(errors)]
+
+
+def masks(module, now):
+    """Return what each mapping of a differentiator is modulated by."""
+    seen = {}
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given[1]}))
+        for name, part in module.differentiator.mapping.items()
+    ]
+    with torch.no_grad():
+        module.differentiator(torch.stack([now[name] for name in module.fields], 1))
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_differentiator_and_correction_have_the_published_numbers_of_parameters():
+    whole = counted("parcv2", PUBLISHED | {"correction": True})
+    assert count(whole.differentiator) == 19_229_509
+    assert count(whole.correction) == 4_223_109
+    assert count(whole) == 23_452_618
+    assert count(counted("parcv2", PUBLISHED | {"correction": False})) == 19_229_509
+
+
+def test_each_part_of_the_differentiator_has_its_published_number_of_parameters():
+    part = counted("parcv2", PUBLISHED | {"correction": False}).differentiator
+    assert count(part.features) == 15_070_144
+    assert {name: count(module) for name, module in part.mapping.items()} == {
+        "temperature": 1_041_537,
+        "pressure": 1_038_081,
+        "microstructure": 1_038_081,
+        "velocity": 1_041_666,
+    }
+
+
+@pytest.mark.parametrize("spacing", [1.0, 0.25, 7e-8])
+def test_differences_are_exact_for_straight_fields_up_to_the_border(spacing):
+    value, down, right, flat = quadratic(5, 7, spacing, linear=True)
+    for got, expected in zip(gradient(value, spacing), (down, right), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-6, atol=0.0)
+    size = value.abs().max() / spacing**2
+    torch.testing.assert_close(laplacian(value, spacing) / size, flat, rtol=0.0, atol=1e-14)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 0.25])
+def test_differences_are_exact_for_quadratic_fields_inside_alone(spacing):
+    value, down, right, bent = quadratic(6, 8, spacing)
+    for got, expected in zip((*gradient(value, spacing), laplacian(value, spacing)), (down, right, bent), strict=True):
+        torch.testing.assert_close(inside(got), inside(expected), rtol=1e-10, atol=1e-10)
+        assert not torch.allclose(got, expected)
+
+
+def test_differences_are_of_second_order():
+    errors = []
+    for cells in (16, 32, 64):
+        spacing, value, *exact = waves(cells)
+        found = (*gradient(value, spacing), laplacian(value, spacing))
+        errors.append([inside(got - wanted).abs().max() for got, wanted in zip(found, exact, strict=True)])
+    for errors_of_one in zip(*errors, strict=True):
+        assert orders(errors_of_one) == pytest.approx([2.0, 2.0], abs=0.2)
+
+
+def test_derivatives_are_of_first_order_at_the_border():
+    errors = []
+    for cells in (16, 32, 64):
+        spacing, value, down, _, _ = waves(cells)
+        errors.append((gradient(value, spacing)[0] - down)[-1].abs().max())
+    assert orders(errors) == pytest.approx([1.0, 1.0], abs=0.2)
+
+
+def test_advection_is_of_second_order_in_a_flow_that_varies():
+    errors = []
+    for cells in (16, 32, 64):
+        spacing, value, down, right, _ = waves(cells)
+        velocity_y, velocity_x = value.cos()[None, None], (2.0 * value)[None, None]
+        got = advection(torch.stack([value, 3.0 * value])[None], velocity_y, velocity_x, spacing)
+        exact = velocity_y * down + velocity_x * right
+        errors.append(inside(got - torch.cat([exact, 3.0 * exact], 1)).abs().max())
+    assert orders(errors) == pytest.approx([2.0, 2.0], abs=0.2)
+
+
+def test_each_velocity_carries_along_its_own_axis():
+    value, down, right, _ = quadratic(5, 7, 1.0, linear=True)
+    fields, one, none = value[None, None], torch.ones(1, 1, 5, 7), torch.zeros(1, 1, 5, 7)
+    torch.testing.assert_close(advection(fields, one, none, 1.0)[0, 0], down)
+    torch.testing.assert_close(advection(fields, none, one, 1.0)[0, 0], right)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1)])
+def test_a_single_row_has_no_derivative(shape):
+    with pytest.raises(DataError, match="at least two cells along each axis"):
+        gradient(torch.zeros(1, 1, *shape), 1.0)
+
+
+@pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
+def test_an_integrator_has_its_order_on_a_nonlinear_system(name, order):
+    def rate(pair):  # u' = u v, v' = -v: u = exp(1 - exp(-t)), v = exp(-t)
+        return torch.stack([pair[0] * pair[1], -pair[1]])
+
+    errors = []
+    for steps in (8, 16, 32):
+        pair = torch.ones(2, dtype=torch.float64)
+        for _ in range(steps):
+            pair = INTEGRATORS[name](rate, pair, 1.0 / steps)
+        errors.append(abs(float(pair[0]) - math.exp(1.0 - math.exp(-1.0))))
+    assert orders(errors) == pytest.approx([order, order], abs=0.25)
+
+
+@pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
+def test_a_step_of_growth_is_the_exponential_series_to_its_order(name, order):
+    start = torch.tensor(2.0, dtype=torch.float64)
+    series = sum(0.3**n / math.factorial(n) for n in range(order + 1))
+    assert float(INTEGRATORS[name](lambda u: 3.0 * u, start, 0.1)) == pytest.approx(2.0 * series, rel=1e-14)
+
+
+def test_an_untrained_step_changes_nothing():
+    now = state(FIELDS, 2, 12, 16)
+    for integrator in INTEGRATORS:
+        later = parc(integrator=integrator)(now)
+        assert list(later) == FIELDS
+        assert all(torch.equal(later[name], now[name]) for name in FIELDS)
+
+
+@pytest.mark.parametrize("fields", [FIELDS, FIELDS[::-1], ["velocity_x", "pressure", "velocity_y", "temperature"]])
+def test_every_variable_is_modulated_by_its_own_terms_whatever_the_order(fields):
+    now, spacing = state(fields, 2, 9, 11), 0.5
+    down, right = (now[name][:, None] for name in VELOCITY)
+    terms = {name: advection(value[:, None], down, right, spacing) for name, value in now.items()}
+    diffusion = laplacian(now["temperature"][:, None], spacing)
+    seen = masks(parc(fields, spacing=spacing), now)
+    assert set(seen) == {*fields, "velocity"} - set(VELOCITY)
+    torch.testing.assert_close(seen["temperature"], torch.cat([terms["temperature"], diffusion], 1))
+    torch.testing.assert_close(seen["pressure"], terms["pressure"])
+    torch.testing.assert_close(seen["velocity"], torch.cat([terms[name] for name in VELOCITY], 1))
+
+
+def test_rates_return_to_the_fields_they_are_of():
+    fields = ["velocity_x", "temperature", "velocity_y", "pressure"]
+    module, now = parc(fields, integrator="euler", step=0.5), state(fields, 1, 8, 8)
+    rates = {"temperature": (1.0,), "pressure": (2.0,), "velocity": (3.0, 4.0)}
+    for name, values in rates.items():
+        with torch.no_grad():
+            module.differentiator.mapping[name].out.bias += torch.tensor(values)
+    changes = {"temperature": 0.5, "pressure": 1.0, "velocity_y": 1.5, "velocity_x": 2.0}
+    later = module(now)
+    for name, change in changes.items():
+        torch.testing.assert_close(later[name], now[name] + change)
+
+
+def test_the_order_of_a_dictionary_means_nothing():
+    module, now = awake(parc()), state(FIELDS, 1, 8, 8)
+    later, again = module(now), module({name: now[name] for name in reversed(FIELDS)})
+    assert all(torch.equal(later[name], again[name]) for name in FIELDS)
+
+
+@pytest.mark.parametrize("step", [0.5, 2.0])
+def test_a_step_is_as_long_as_asked(step):
+    short, long = (awake(parc(integrator="euler", step=length), size=0.05).double() for length in (1.0, step))
+    long.load_state_dict(short.state_dict())
+    now = {name: value.double() for name, value in state(FIELDS, 1, 8, 8).items()}
+    for name in FIELDS:
+        torch.testing.assert_close(long(now)[name] - now[name], step * (short(now)[name] - now[name]))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 14), (2, 3)])
+def test_any_size_is_stepped_and_none_is_cropped(size):
+    later = awake(parc())(state(FIELDS, 2, *size))
+    assert {value.shape for value in later.values()} == {(2, *size)}
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_normal_features_have_no_mean_and_unit_deviation_over_what_is_said(statistics):
+    over = STATISTICS[statistics]
+    normal = normalise(3.0 + 2.0 * drawn(3, 5, 6, 7), statistics)
+    variance, mean = torch.var_mean(normal, dim=over, correction=0)
+    torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(variance, torch.ones_like(variance), rtol=1e-3, atol=0.0)
+
+
+@pytest.mark.parametrize(("statistics", "alone"), [("batch", False), ("instance", True), ("pixel", True)])
+def test_a_sample_knows_its_batch_mates_by_the_statistics_of_a_batch_alone(statistics, alone):
+    module, now = awake(parc(statistics=statistics)), state(FIELDS, 2, 8, 8)
+    both = module(now)["temperature"][:1]
+    one = module({name: value[:1] for name, value in now.items()})["temperature"]
+    assert torch.allclose(both, one, atol=1e-5) is alone
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_noise_is_of_training_alone(statistics):
+    module, now = awake(parc(statistics=statistics)), state(FIELDS, 1, 8, 8)
+    still, again = module(now), module(now)
+    assert all(torch.equal(still[name], again[name]) for name in FIELDS)
+    module.train()
+    assert not torch.equal(module(now)["pressure"], module(now)["pressure"])
+
+
+def test_the_correction_answers_in_place_of_the_integrator():
+    module, now = parc(correction=True, integrator="euler"), state(FIELDS, 1, 8, 8)
+    for n, part in enumerate(module.correction.values()):
+        torch.nn.init.zeros_(part.out.weight)
+        torch.nn.init.constant_(part.out.bias, float(n))
+    later = module(now)
+    assert [later[name].unique().tolist() for name in FIELDS] == [[0.0], [1.0], [2.0], [3.0], [3.0]]
+    assert all(torch.equal(module.numerical(now)[name], now[name]) for name in FIELDS)
+    module.with_correction = False
+    assert all(torch.equal(module(now)[name], now[name]) for name in FIELDS)
+
+
+def test_the_correction_sees_the_update_and_the_state_it_led_to():
+    module, now = awake(parc(correction=True)), state(FIELDS, 1, 8, 8)
+    numerical, seen = module.numerical(now), {}
+    for name, part in module.correction.items():
+        part.register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given}))
+    module(now)
+    update, reached = seen["velocity"]
+    expected = torch.stack([numerical[name] for name in VELOCITY], 1)
+    torch.testing.assert_close(reached, expected)
+    torch.testing.assert_close(update, expected - torch.stack([now[name] for name in VELOCITY], 1))
+
+
+@pytest.mark.parametrize("stage", ["differentiator", "correction"])
+def test_one_part_learns_at_a_time(stage):
+    module = awake(parc(correction=True).double())
+    module.learn(stage)
+    now = {name: value.double() for name, value in state(FIELDS, 1, 8, 8).items()}
+    idle = {"differentiator": "correction", "correction": "differentiator"}[stage]
+    expected = [name for name, _ in module.named_parameters() if name.startswith(idle)]
+    assert dead(module, module(now).values()) == expected
+    assert module.with_correction == (stage == "correction")
+
+
+def test_a_stage_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="stage: expected one of differentiator, got 'correction'"):
+        parc().learn("correction")
+    with pytest.raises(ConfigError, match="stage: expected one of differentiator, correction, got 'both'"):
+        parc(correction=True).learn("both")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fields": FIELDS[:4]}, "fields: expected velocity_y and velocity_x among them"),
+        ({"integrator": "rk5"}, "integrator: expected one of euler, heun, rk4, got 'rk5'"),
+        ({"statistics": "layer"}, "statistics: expected one of batch, instance, pixel, got 'layer'"),
+        ({"padding": "periodic"}, "padding: expected one of zeros, replicate"),
+    ],
+)
+def test_an_unknown_choice_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        parc(**options)
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(DataError, match="state: expected fields"):
+        parc()(state(FIELDS[1:], 1, 8, 8))
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4, 5])
+def test_features_have_the_resolution_of_the_state_at_any_depth(levels):
+    part = FeatureUNet(5, 3, [4] * levels, "zeros")
+    assert part(drawn(1, 5, 2 ** (levels - 1) + 1, 7)).shape == (1, 3, 2 ** (levels - 1) + 1, 7)
+    assert dead(part, [part(drawn(4, 5, 32, 32))]) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "arguments", "masks"),
+    [(SpadeUnit, (2, 5, 4), 2), (Mapping, (2, 5, 1, 4), 2), (Correction, (5, 4), 5)],
+)
+def test_modulation_has_no_dead_weight(part, arguments, masks):
+    module = awake(part(*arguments, "zeros", "pixel").double(), size=0.3)
+    assert dead(module, [module(drawn(2, 5, 8, 8).double(), drawn(2, masks, 8, 8, seed=1).double())]) == []
