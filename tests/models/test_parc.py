@@ -7,20 +7,9 @@ import pytest
 import torch
 
 from tessera.errors import ConfigError, DataError
-from tessera.models.parc import (
-    INTEGRATORS,
-    STATISTICS,
-    VELOCITY,
-    Correction,
-    FeatureUNet,
-    Mapping,
-    PARCv2,
-    SpadeUnit,
-    advection,
-    gradient,
-    laplacian,
-    normalise,
-)
+from tessera.models.operators import INTEGRATORS, advection, gradient, laplacian
+from tessera.models.parc import VELOCITY, Correction, FeatureUNet, Mapping, PARCv2
+from tessera.models.spade import STATISTICS, SpadeUnit, normalise
 from tests.models.networks import awake, count, counted, dead, drawn, state
 
 FIELDS = ["temperature", "pressure", "microstructure", "velocity_y", "velocity_x"]
