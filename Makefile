@@ -65,7 +65,7 @@ lint: environment ## style, types, layers, workflow and spelling
 	@ruff format --check $(LINTED)
 	@mypy
 	@lint-imports
-	@snakefmt --check --line-length 110 Snakefile workflow
+	@snakefmt --check --line-length 120 Snakefile workflow
 	@snakemake --lint
 	@codespell $(LINTED) *.md docs config workflow envs Snakefile Makefile
 
@@ -73,7 +73,7 @@ format: environment ## write Python and Snakefiles in the house's format
 	@echo "format: ruff and snakefmt"
 	@ruff check --fix $(LINTED)
 	@ruff format $(LINTED)
-	@snakefmt --line-length 110 Snakefile workflow
+	@snakefmt --line-length 120 Snakefile workflow
 
 bench: environment ## measure the solver's speed and the networks' size and speed
 	@echo "bench: the solver's speed, and the networks' size and speed"

@@ -1,6 +1,7 @@
 """What all tests share: one thread per process, and a browser that may be demanded."""
 
 import os
+import signal
 
 import pytest
 
@@ -18,3 +19,8 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"TESSERA_REQUIRE_BROWSER is set: expected a browser, got {call.excinfo.value}"
     return report
+
+
+def pytest_configure():
+    """Hear SIGINT even where a shell that started us in its background ignores it; programs we start inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -45,9 +45,7 @@ def test_a_valid_study_is_said_to_be_valid():
 def test_a_mistake_in_a_study_names_file_and_key(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("solver: {clf: 0.5}\n")
-    refused(
-        tessera("check", CONFIG / "config.yaml", overlay), "overlay.yaml", "solver.clf: expected a known key"
-    )
+    refused(tessera("check", CONFIG / "config.yaml", overlay), "overlay.yaml", "solver.clf: expected a known key")
 
 
 def test_checking_is_light():

@@ -17,13 +17,13 @@ import typer
 from tessera import __version__
 from tessera.errors import DataError, TesseraError
 
+INTERRUPTED, TERMINATED = 130, 143  # exit codes of a shell for Ctrl-C and SIGTERM
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 fit_app = typer.Typer(no_args_is_help=True, help="Train a network of the study.")
 app.add_typer(fit_app, name="fit")
 
-StudyFile = Annotated[
-    Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")
-]
+StudyFile = Annotated[Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")]
 Out = Annotated[Path, typer.Option("--out", help="Where the result lands, whole or not at all.")]
 Scale = Annotated[str, typer.Option("--scale", help="micro or meso.")]
 Design = Annotated[Path, typer.Option("--design", help="Design of the ensemble.")]
@@ -33,13 +33,9 @@ ScalesFile = Annotated[Path, typer.Option("--scales", help="Scales of the traini
 Field = Annotated[str, typer.Option("--field", help="Name of the field.")]
 State = Annotated[Path, typer.Option("--state", help="Folder of the training state, to resume from.")]
 History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
-MesoCases = Annotated[
-    int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)
-]
+MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
-Tokenizers = Annotated[
-    list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")
-]
+Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
 
 
 @app.command()
@@ -70,9 +66,7 @@ def simulate(
     study: StudyFile,
     scale: Scale,
     design: Design,
-    shard: Annotated[
-        int, typer.Option("--shard", help="Which cases: shard, shard + 1, ... times its size.", min=0)
-    ],
+    shard: Annotated[int, typer.Option("--shard", help="Which cases: shard, shard + 1, ... times its size.", min=0)],
     out: Out,
 ) -> None:
     """Simulate the cases of one shard; whole cases of the same key are kept."""
@@ -147,9 +141,7 @@ def reconstruct(
 
 
 @fit_app.command("decoupled")
-def fit_decoupled(
-    study: StudyFile, field: Field, latents: Latents, state: State, out: Out, history: History
-) -> None:
+def fit_decoupled(study: StudyFile, field: Field, latents: Latents, state: State, out: Out, history: History) -> None:
     """Train the evolution of one field alone."""
     from tessera.stages import networks
 
@@ -162,9 +154,7 @@ def fit_coupled(
     latents: Latents,
     ensemble: Ensemble,
     tokenizer: Tokenizers,
-    decoupled: Annotated[
-        list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")
-    ],
+    decoupled: Annotated[list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")],
     state: State,
     out: Out,
     history: History,
@@ -230,9 +220,7 @@ def fit_cnext(
 @app.command()
 def predict(
     study: StudyFile,
-    checkpoint: Annotated[
-        Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")
-    ],
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")],
     ensemble: Ensemble,
     out: Out,
     split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
@@ -281,7 +269,8 @@ def main() -> None:
     _log_to_stderr()
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == INTERRUPTED:  # typer swallows the interrupt and returns its code
+            raise KeyboardInterrupt
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except typer._click.ClickException as error:
@@ -293,9 +282,9 @@ def main() -> None:
     except MemoryError:
         _refuse("memory: expected enough for this stage, got none", 2)
     except (KeyboardInterrupt, typer.Abort):
-        _refuse("interrupted; finished parts are kept, run it again to carry on", 130)
+        _refuse("interrupted; finished parts are kept, run it again to carry on", INTERRUPTED)
     except _Terminated:
-        _refuse("terminated; finished parts are kept, run it again to carry on", 143)
+        _refuse("terminated; finished parts are kept, run it again to carry on", TERMINATED)
 
 
 class _Terminated(BaseException):
@@ -314,9 +303,7 @@ def _refuse(message: str, code: int) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("numba").setLevel(logging.WARNING)
 
 

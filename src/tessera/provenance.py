@@ -51,7 +51,7 @@ def source_digest(*parts: str) -> str:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -53,9 +53,7 @@ def test_a_constant_or_broken_field_is_refused():
         scaling.fit(dataset, ["pressure"], "e")
 
 
-@pytest.mark.parametrize(
-    "text", ["{}", '{"statistics": {"t": {"mean": 1}}, "attrs": {}}', '{"statistics": 3}']
-)
+@pytest.mark.parametrize("text", ["{}", '{"statistics": {"t": {"mean": 1}}, "attrs": {}}', '{"statistics": 3}'])
 def test_a_file_that_holds_no_scales_is_refused(tmp_path, text):
     (tmp_path / "s.json").write_text(text)
     with pytest.raises(DataError, match="expected a scale file"):

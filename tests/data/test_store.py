@@ -63,9 +63,7 @@ def test_a_truncated_netcdf_is_refused(tmp_path, cut):
 
 def test_a_changed_or_lost_chunk_is_refused(tmp_path):
     store.save_zarr(ensemble(), tmp_path / "a.json")
-    chunk = next(
-        path for path in sorted((tmp_path / "a.zarr" / "pressure").rglob("*")) if path.stat().st_size > 500
-    )
+    chunk = next(path for path in sorted((tmp_path / "a.zarr" / "pressure").rglob("*")) if path.stat().st_size > 500)
     whole = chunk.read_bytes()
     chunk.write_bytes(whole[:-7])
     with pytest.raises(DataError, match="expected checksum"):
@@ -75,9 +73,7 @@ def test_a_changed_or_lost_chunk_is_refused(tmp_path):
         store.open_zarr(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[1]", '{"store": "a.zarr"}', '{"store": "../../a", "sha256": "0"}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"store": "a.zarr"}', '{"store": "../../a", "sha256": "0"}'])
 def test_a_broken_manifest_is_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(DataError, match="expected"):

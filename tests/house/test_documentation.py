@@ -12,9 +12,7 @@ from tessera import __version__, cli
 from tests.house import generated
 
 REPOSITORY = Path(__file__).parents[2]
-PAGES = sorted(
-    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / "config").glob("*.md")]
-)
+PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / "config").glob("*.md")])
 FILE_OPTIONS = {"--configfile", "--workflow-profile", "--snakefile"}
 OF_THE_READER = "my-study.yaml"
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -22,9 +20,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 
 def commands(page):
     """Return the command lines of a page's shell blocks, split into words."""
-    blocks = re.findall(
-        r"^```(?:sh|bash)?\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+    blocks = re.findall(r"^```(?:sh|bash)?\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
@@ -75,9 +71,7 @@ def test_commands_and_the_files_that_they_name_exist(page):
 
 @every_page
 def test_files_of_the_repository_that_a_page_names_exist(page):
-    for name in re.findall(
-        r"`((?:config|workflow|tests|envs|docs|src)/[\w./-]+)`", page.read_text(encoding="utf-8")
-    ):
+    for name in re.findall(r"`((?:config|workflow|tests|envs|docs|src)/[\w./-]+)`", page.read_text(encoding="utf-8")):
         assert (REPOSITORY / name).exists(), f"{page.name}: {name}"
 
 

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
-from tessera.models import build
 
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.learning.checkpoint import Checkpoint, load, save
+from tessera.models import build
 
 ARGUMENTS = {"fields": ["temperature", "pressure"], "unshuffle": 2, "widths": [8, 8], "blocks": [1, 1, 1]}
 

@@ -97,9 +97,7 @@ def test_replay_keeps_only_good_states_and_survives_a_restart():
     replay = Replay(1.0, cases=2, snapshots=12)
 
     def predict(_case, frame, steps):
-        return [
-            ({"a": torch.full((2, 2), float(frame + k))}, 0.1 if k < 5 else 2.0) for k in range(1, steps + 1)
-        ]
+        return [({"a": torch.full((2, 2), float(frame + k))}, 0.1 if k < 5 else 2.0) for k in range(1, steps + 1)]
 
     assert not replay.wanted(0.1, generator())
     taken = replay.take(3, 2, predict, generator(1))

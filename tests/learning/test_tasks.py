@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tessera.models import build
 
 from tessera.data import schema
 from tessera.learning import losses as loss
@@ -12,6 +11,7 @@ from tessera.learning.rollout import Pixels, Tokens, inflow, roll
 from tessera.learning.sampling import Halo, Recipe
 from tessera.learning.tasks import Divergence, Reconstruct, RollOut, Teaching, whiten
 from tessera.learning.train import Loop, train
+from tessera.models import build
 from tests.learning.front import generator, learned
 
 FIELDS = list(schema.FIELDS)

@@ -100,9 +100,7 @@ train(Line(slow=0.004), LOOP, state=Path(sys.argv[2]), key="k")
 """
 
 
-@pytest.mark.parametrize(
-    ("number", "at"), [(signal.SIGKILL, (2, 5)), (signal.SIGTERM, (3,)), (signal.SIGINT, (6,))]
-)
+@pytest.mark.parametrize(("number", "at"), [(signal.SIGKILL, (2, 5)), (signal.SIGTERM, (3,)), (signal.SIGINT, (6,))])
 def test_killed_and_resumed_it_equals_itself_never_stopped(tmp_path, number, at):
     whole = Line()
     train(whole, LOOP, state=tmp_path / "whole", key="k")

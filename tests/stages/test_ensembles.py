@@ -56,11 +56,15 @@ def test_the_ensemble_keeps_the_schema_and_says_where_it_is_from(study, made):
     }
     assert schema.interval(dataset) == pytest.approx(what.interval)
     assert schema.cell_size(dataset) == pytest.approx(what.stored_cell_size)
-    assert {"study", "section_digest", "source_digest", "version", "git_revision", "versions"} <= set(
-        dataset.attrs
-    )
+    assert {"study", "section_digest", "source_digest", "version", "git_revision", "versions"} <= set(dataset.attrs)
     counts = dict(zip(*np.unique(dataset.split.values, return_counts=True), strict=True))
     assert counts == what.split.model_dump()
+
+
+def test_the_ensemble_keeps_the_coordinates_of_the_design(made):
+    dataset, design = store.open_zarr(made / "micro.json"), store.open_netcdf(made / "design.nc")
+    for name in schema.CASE_COORDINATES:
+        assert dataset[name].values.tolist() == design[name].values.tolist()
 
 
 def test_a_shock_crosses_and_the_pore_collapses(made):
@@ -108,20 +112,15 @@ def test_a_shard_that_is_missing_is_noticed(study, made, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_an_interrupted_simulation_leaves_whole_cases_and_carries_on(study, tmp_path, number, code):
+def test_an_interrupted_simulation_leaves_whole_cases_and_carries_on(tmp_path, number, code):
+    finer = "ensembles: {meso: {cells: [192, 256], cell_size: 8.04e-8, average: 2}}"  # seconds a case
+    (tmp_path / "finer.yaml").write_text(finer)
+    study = load([CONFIG / "config.yaml", CONFIG / "smoke.yaml", tmp_path / "finer.yaml"])
     write_study(study, tmp_path / "study.json")
     ensembles.draw_design(study, "meso", tmp_path / "design.nc")
     out = tmp_path / "cases" / "shard_0000.json"
-    call = [
-        sys.executable,
-        "-m",
-        "tessera",
-        "simulate",
-        "--study",
-        tmp_path / "study.json",
-        "--scale",
-        "meso",
-    ]
+    call = [sys.executable, "-m", "tessera", "simulate", "--scale", "meso"]
+    call += ["--study", tmp_path / "study.json"]
     call += ["--design", tmp_path / "design.nc", "--shard", "0", "--out", out]
     run = subprocess.Popen(list(map(str, call)), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120

@@ -42,9 +42,7 @@ def made(study, tmp_path_factory):
     for field in study.tokenizer.fields:
         tokenizer(study, r, field)
     for scale in ("micro", "meso"):
-        networks.encode(
-            study, r / f"ensembles/{scale}.json", tokenizers(study, r), r / f"latents/{scale}.json"
-        )
+        networks.encode(study, r / f"ensembles/{scale}.json", tokenizers(study, r), r / f"latents/{scale}.json")
     for field in study.tokenizer.fields:
         out = r / f"models/decoupled/{field}.safetensors"
         networks.fit_decoupled(
@@ -115,9 +113,7 @@ def coupled(study, r, out):
 
 
 def predicted(study, r, checkpoint, scale, out):
-    networks.predict(
-        study, r / f"models/{checkpoint}.safetensors", r / f"ensembles/{scale}.json", "test", out
-    )
+    networks.predict(study, r / f"models/{checkpoint}.safetensors", r / f"ensembles/{scale}.json", "test", out)
     return store.open_zarr(out).load()
 
 
@@ -125,9 +121,7 @@ def test_frozen_maps_are_equal_in_all_stages(study, made):
     last = checkpoints.load(made / "models/tessera/n1_s0.safetensors").module.state_dict()
     for field in study.tokenizer.fields:
         first = checkpoints.load(made / f"models/decoupled/{field}.safetensors").module.state_dict()
-        assert all(
-            torch.equal(value, last[f"step.decoupled.{field}.{name}"]) for name, value in first.items()
-        )
+        assert all(torch.equal(value, last[f"step.decoupled.{field}.{name}"]) for name, value in first.items())
         token = checkpoints.load(made / f"models/tokenizer/{field}.safetensors").module.state_dict()
         kept = {n: v for n, v in token.items() if not n.startswith("decoder")}
         assert all(torch.equal(value, last[f"tokenizers.{field}.{name}"]) for name, value in kept.items())
@@ -184,9 +178,7 @@ def test_predictions_repeat(study, made, tmp_path):
 
 
 def test_a_reconstruction_is_a_store_of_the_schema(study, made, tmp_path):
-    networks.reconstruct(
-        study, made / "ensembles/micro.json", tokenizers(study, made), "test", tmp_path / "r.json"
-    )
+    networks.reconstruct(study, made / "ensembles/micro.json", tokenizers(study, made), "test", tmp_path / "r.json")
     schema.check(store.open_zarr(tmp_path / "r.json"), "r")
 
 
@@ -247,9 +239,7 @@ def test_latents_of_other_tokenizers_are_refused(study, made, tmp_path):
 
 def test_a_missing_tokenizer_is_named(study, made, tmp_path):
     with pytest.raises(DataError, match="tokenizers: expected one for each of temperature"):
-        networks.encode(
-            study, made / "ensembles/micro.json", tokenizers(study, made)[:-1], tmp_path / "l.json"
-        )
+        networks.encode(study, made / "ensembles/micro.json", tokenizers(study, made)[:-1], tmp_path / "l.json")
     assert not list(tmp_path.iterdir())
 
 
@@ -259,9 +249,7 @@ def test_a_harmed_store_is_refused(study, made, tmp_path):
             copy = tmp_path / path.relative_to(made / "latents")
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
-    chunk = next(
-        path for path in sorted(tmp_path.glob("micro.zarr/pressure_mean/*")) if path.name[0].isdigit()
-    )
+    chunk = next(path for path in sorted(tmp_path.glob("micro.zarr/pressure_mean/*")) if path.name[0].isdigit())
     chunk.write_bytes(chunk.read_bytes()[:-1])
     with pytest.raises(DataError, match="expected checksum"):
         networks.fit_decoupled(
@@ -276,9 +264,7 @@ def test_a_harmed_store_is_refused(study, made, tmp_path):
 
 def test_a_training_that_diverges_says_where_and_leaves_nothing(study, made, tmp_path):
     section = study.rivals.cnext
-    wild = section.training.model_copy(
-        update={"learning_rate": 1e30, "warm_up": 0.0, "clip": 0.0, "average": 0.0}
-    )
+    wild = section.training.model_copy(update={"learning_rate": 1e30, "warm_up": 0.0, "clip": 0.0, "average": 0.0})
     rivals = study.rivals.model_copy(update={"cnext": section.model_copy(update={"training": wild})})
     out = tmp_path / "o.safetensors"
     with pytest.raises(TrainingError, match=r"cnext, pixels: update \d+: .*expected a finite"):

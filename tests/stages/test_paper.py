@@ -81,13 +81,15 @@ def test_the_paper_s_latent_model_takes_one_update_in_every_stage_and_predicts(s
     for scale in ("micro", "meso"):
         networks.encode(study, r / f"ensembles/{scale}.json", tokenizers, r / f"latents/{scale}.json")
     for field, out in zip(fields, decoupled, strict=True):
-        assert (
-            fit(networks.fit_decoupled, study, field, r / "latents/micro.json", out=out)
-            == 3_164_520 + 3_166_824
-        )
+        assert fit(networks.fit_decoupled, study, field, r / "latents/micro.json", out=out) == 3_164_520 + 3_166_824
     coupled = r / "coupled.safetensors"
     fit(
-        networks.fit_coupled, study, r / "latents/micro.json", r / "ensembles/micro.json", tokenizers, decoupled,
+        networks.fit_coupled,
+        study,
+        r / "latents/micro.json",
+        r / "ensembles/micro.json",
+        tokenizers,
+        decoupled,
         out=coupled,
     )  # fmt: skip
     last = r / "tessera.safetensors"

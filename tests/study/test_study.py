@@ -98,9 +98,7 @@ def test_another_kind_replaces_the_whole_mapping():
     assert merge(base, {"map": {"base": 32}})["map"] == {"kind": "unet", "base": 32}
 
 
-@pytest.mark.parametrize(
-    ("text", "got"), [("a: [1", "expected YAML"), ("- 1\n- 2\n", "got list"), ("\x00", "YAML")]
-)
+@pytest.mark.parametrize(("text", "got"), [("a: [1", "expected YAML"), ("- 1\n- 2\n", "got list"), ("\x00", "YAML")])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, got):
     path = tmp_path / "study.yaml"
     path.write_text(text)
@@ -116,5 +114,5 @@ def test_a_number_may_be_written_in_any_common_way(tmp_path, text):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="none.yaml: expected a readable study file"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: expected a readable study file"):
         load([tmp_path / "none.yaml"])

@@ -42,9 +42,7 @@ class Checkout:
             "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         }
 
-    def command(
-        self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, cores: int = 2
-    ) -> list[str]:
+    def command(self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, cores: int = 2) -> list[str]:
         """Return the command line of Snakemake, with `arguments` first, targets among them."""
         overlays = [overlay] if isinstance(overlay, str) else overlay or []
         study = ["--configfile", *overlays] if overlays else []

@@ -64,16 +64,12 @@ def test_simulations_show_a_shock_that_crosses_and_pores_that_heat_up(results, s
     np.testing.assert_allclose(start["velocity_x"], 0.0, atol=1e-3)
     assert float(start["microstructure"].min()) < 0.5, "expected pores at time 0"
     outlet = end["velocity_x"].isel(x=-1).mean()
-    assert float(outlet) > 0.5 * float(dataset["particle_velocity"].mean()), (
-        "expected the shock at the outlet"
-    )
+    assert float(outlet) > 0.5 * float(dataset["particle_velocity"].mean()), "expected the shock at the outlet"
     assert float(end["temperature"].max()) > 1.5 * float(end["temperature"].median()), "expected hot spots"
 
 
 @every_run
-def test_predictions_keep_the_schema_and_are_neither_the_truth_nor_a_copy_of_its_start(
-    results, scale, model, cases
-):
+def test_predictions_keep_the_schema_and_are_neither_the_truth_nor_a_copy_of_its_start(results, scale, model, cases):
     predicted, whole = prediction(results, scale, model, cases).load(), ensemble(results, scale).load()
     truth = whole.isel(case=np.flatnonzero(whole["split"].values == "test"))
     assert predicted.attrs["model"] == model
@@ -131,11 +127,7 @@ def test_every_job_left_a_log_and_a_benchmark(results):
 
 
 def test_nothing_half_written_is_left(results):
-    assert not [
-        path
-        for path in results.rglob("*")
-        if path.suffix in {".part", ".tmp"} or path.name.startswith(".tmp")
-    ]
+    assert not [path for path in results.rglob("*") if path.suffix in {".part", ".tmp"} or path.name.startswith(".tmp")]
 
 
 def test_a_rules_command_gives_the_same_file_by_hand(finished, results, tmp_path):

@@ -9,9 +9,7 @@ from tessera.provenance import digest, source_digest
 from tessera.study import load
 
 SCALES = ("micro", "meso")
-BASE = (
-    "config/config.yaml" if Path("config/config.yaml").is_file() else f"{workflow.basedir}/config/config.yaml"
-)
+BASE = "config/config.yaml" if Path("config/config.yaml").is_file() else f"{workflow.basedir}/config/config.yaml"
 
 
 def read_study():
@@ -47,13 +45,12 @@ NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by s
 # The sources that several rules depend on, what is particular stands with the rule.
 NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
+PARC = ("models/operators", "models/parc", "models/spade")
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
 # `tessera` is found where Snakemake runs unless an environment of the rule brings its own.
 # Snakemake sets OMP_NUM_THREADS to the threads of a job.
-shell.prefix(
-    f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; '
-)
+shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; ')
 
 
 def write_study():
@@ -98,10 +95,8 @@ def training_section(path):
 
 def prediction_sources(wildcards):
     """Name the sources that decide a model's roll-outs."""
-    models = {"tessera": LATENT_MODEL, "parcv2": ("models/parc",), "cnext": ("models/cnext",)}
-    return source_digest(
-        *NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model]
-    )
+    models = {"tessera": LATENT_MODEL, "parcv2": PARC, "cnext": ("models/cnext",)}
+    return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model])
 
 
 def shards(wildcards):

@@ -47,9 +47,7 @@ rule cases:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest(
-            "data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"
-        ),
+        sources=source_digest("data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"),
     shell:
         "tessera simulate --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --shard {wildcards.shard} --out {output:q} > {log:q} 2>&1"

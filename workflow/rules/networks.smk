@@ -210,7 +210,7 @@ rule parcv2:
     params:
         study=STUDY_FILE,
         section=training_section("rivals.parcv2"),
-        sources=source_digest(*LEARNING, "models/parc", "stages/networks/rivals"),
+        sources=source_digest(*LEARNING, *PARC, "stages/networks/rivals"),
         state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
     shell:
         "tessera fit parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"

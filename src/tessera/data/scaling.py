@@ -82,9 +82,7 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
     """Write the statistics as JSON, whole or not at all."""
-    store.write_json(
-        path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)}
-    )
+    store.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
 
 
 def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
@@ -97,10 +95,7 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     """
     content = store.read_json(path)
     try:
-        found = {
-            str(k): Statistics(**{n: float(v) for n, v in s.items()})
-            for k, s in content["statistics"].items()
-        }
+        found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
         return found, dict(content["attrs"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: expected a scale file, got {error!r}") from None

@@ -56,9 +56,7 @@ def describe(dataset: xr.Dataset) -> xr.Dataset:
     return described
 
 
-def check(
-    dataset: xr.Dataset, where: str, *, fields: Iterable[str] = FIELDS, sample: bool | None = False
-) -> None:
+def check(dataset: xr.Dataset, where: str, *, fields: Iterable[str] = FIELDS, sample: bool | None = False) -> None:
     """Refuse a dataset that breaks the contract.
 
     Parameters
@@ -109,9 +107,7 @@ def _check_axis(axis: xr.DataArray, where: str, units: str) -> None:
         raise DataError(f"{where}: expected units {units!r}, got {axis.attrs.get('units')!r}")
     steps = np.diff(axis.values)
     if axis.size > 1 and (not np.all(steps > 0) or np.ptp(steps) > 1e-6 * steps.mean()):
-        raise DataError(
-            f"{where}: expected equal rising steps, got steps from {steps.min():g} to {steps.max():g}"
-        )
+        raise DataError(f"{where}: expected equal rising steps, got steps from {steps.min():g} to {steps.max():g}")
 
 
 def cell_size(dataset: xr.Dataset) -> float:

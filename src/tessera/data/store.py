@@ -32,7 +32,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield beside
         if path.is_dir():
             _remove(path)
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         error.filename = str(path)
         raise
@@ -42,7 +42,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    with whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
+    with whole(path) as beside, beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -90,9 +90,7 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
             dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
         except RuntimeError as error:
             free = shutil.disk_usage(path.parent).free
-            raise DataError(
-                f"{path}: expected to write it, got {_short(error)!r} with {free} bytes free"
-            ) from None
+            raise DataError(f"{path}: expected to write it, got {_short(error)!r} with {free} bytes free") from None
 
 
 def open_netcdf(path: Path) -> xr.Dataset:
@@ -163,7 +161,7 @@ def _tree_digest(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(file.relative_to(folder).as_posix().encode())
-        with open(file, "rb") as stream:
+        with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
 

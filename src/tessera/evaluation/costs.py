@@ -71,7 +71,9 @@ def stages(measured: pd.DataFrame) -> pd.DataFrame:
     known = measured[measured["stage"].isin(STAGES)].copy()
     known["core_seconds"] = known["cpu_time"].where(known["cpu_time"] > 0.0, known["s"])
     grouped = known.groupby(["stage", "scale"], as_index=False)
-    found = grouped.agg(jobs=("job", "size"), s=("s", "sum"), core_seconds=("core_seconds", "sum"), max_rss=("max_rss", "max"))
+    found = grouped.agg(
+        jobs=("job", "size"), s=("s", "sum"), core_seconds=("core_seconds", "sum"), max_rss=("max_rss", "max")
+    )
     names = zip(found["stage"], found["scale"], strict=True)
     found["label"] = [STAGES[stage] + (f", {scale}" if scale else "") for stage, scale in names]
     order = {stage: place for place, stage in enumerate(STAGES)}
@@ -108,9 +110,7 @@ def chart(costs: pd.DataFrame) -> Figure:
     return figure
 
 
-def bill(
-    predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Dataset, shared: float
-) -> pd.DataFrame:
+def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Dataset, shared: float) -> pd.DataFrame:
     """Return what every model cost at the meso scale, in core-seconds, beside the simulations.
 
     Parameters

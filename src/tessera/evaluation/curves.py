@@ -62,7 +62,13 @@ def errors(table: pd.DataFrame, metrics_shown: Sequence[str]) -> Figure:
                 times, values = _error_over_time(table, part, metric)
                 kept = np.isfinite(values) & (values > 0.0)
                 shown = np.where(kept, figures.convert(values, unit), np.nan)
-                axes.plot(figures.convert(times, "s"), shown, color=figures.colour(run[0]), ls=dash, label=label(*run))
+                axes.plot(
+                    figures.convert(times, "s"),
+                    shown,
+                    color=figures.colour(run[0]),
+                    ls=dash,
+                    label=label(*run),
+                )
             axes.set_yscale("log")
             axes.set_xlabel(figures.labelled("time", "s"))
             axes.set_ylabel(figures.labelled(f"RMSE of {_said(metric)}", unit))

@@ -241,7 +241,14 @@ def row_label(grid: Panels, row: int, text: str, *, tint: str = "#222222", detai
     axes.text(-0.06, 0.5 + shift, text, transform=axes.transAxes, ha="right", va="center", color=tint, weight="bold")
     if detail:
         axes.text(
-            -0.06, 0.5 - 0.14, detail, transform=axes.transAxes, ha="right", va="center", fontsize=8, color="#555555"
+            -0.06,
+            0.5 - 0.14,
+            detail,
+            transform=axes.transAxes,
+            ha="right",
+            va="center",
+            fontsize=8,
+            color="#555555",
         )
 
 

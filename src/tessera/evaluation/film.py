@@ -76,7 +76,7 @@ def film(case: int, field: str, truth: dict[str, np.ndarray], predictions: Seque
             strips.append(Strip(figures.name(one.model), one.detail, figures.colour(one.model), pictures))
     low, high = (f"{float(figures.convert(end, unit)):.3g} {figures.symbol(unit)}".strip() for end in scale)
     colours = figures.palette(field)
-    gradient = ["#%02x%02x%02x" % tuple(colours[n]) for n in np.linspace(0, len(colours) - 1, 13).astype(int)]
+    gradient = ["#{:02x}{:02x}{:02x}".format(*colours[n]) for n in np.linspace(0, len(colours) - 1, 13).astype(int)]
     return Film(case, field, low, high, gradient, strips)
 
 

@@ -12,7 +12,19 @@ from tessera.data import store
 from tessera.errors import DataError
 from tessera.evaluation import metrics, scores
 
-COLUMNS = ["model", "n_meso", "scale", "metric", "unit", "better", "mean", "std", "cases", "seeds", "undefined"]
+COLUMNS = [
+    "model",
+    "n_meso",
+    "scale",
+    "metric",
+    "unit",
+    "better",
+    "mean",
+    "std",
+    "cases",
+    "seeds",
+    "undefined",
+]
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -74,8 +74,10 @@ def sentence(summary: pd.DataFrame) -> str:
     parts = [_against(summary, ours, rival) for rival in rivals]
     floor = len(wins(summary, ours, ("persistence", None)))
     cases = int(summary["cases"].max())
-    trivial = f"it is better than holding the start frame in {_of(floor)}" if floor < len(HEADLINES) else (
-        "it is better than holding the start frame in all of them"
+    trivial = (
+        f"it is better than holding the start frame in {_of(floor)}"
+        if floor < len(HEADLINES)
+        else ("it is better than holding the start frame in all of them")
     )
     return (
         f"{curves.label(*ours)}, " + "; ".join([*parts, trivial]) + f" (mean over {cases} test case"

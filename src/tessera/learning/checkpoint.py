@@ -60,9 +60,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "facts": json.dumps(checkpoint.facts),
         "training": json.dumps(checkpoint.training),
     }
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()
-    }
+    weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()}
     with whole(path) as beside:
         save_file(weights, beside, metadata)
 
@@ -115,15 +113,11 @@ def _content(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
     return content
 
 
-def _module(
-    path: Path, kind: str, arguments: Mapping[str, Any], weights: Mapping[str, torch.Tensor]
-) -> nn.Module:
+def _module(path: Path, kind: str, arguments: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> nn.Module:
     try:
         module = build(kind, arguments)
         module.load_state_dict(weights)
     except (RuntimeError, TypeError, ValueError) as error:
         line = " ".join(str(error).split())
-        raise DataError(
-            f"{path}: expected weights of {kind} with {dict(arguments)}, got {line[:300]}"
-        ) from None
+        raise DataError(f"{path}: expected weights of {kind} with {dict(arguments)}, got {line[:300]}") from None
     return module.eval()

@@ -78,9 +78,7 @@ class Tokens:
         Whether log-variances are carried too.
     """
 
-    def __init__(
-        self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool
-    ) -> None:
+    def __init__(self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool) -> None:
         self._step, self._model, self.unit, self.variances = step, model, unit, variances
 
     def begin(self, state: State) -> Carry:

@@ -168,9 +168,7 @@ class Sampler:
         chance = torch.rand(5, generator=generator, dtype=torch.float64).tolist()
         last = len(self.front[0]) - 1 - horizon
         if last < self.first:
-            raise ValueError(
-                f"horizon: expected at most {len(self.front[0]) - 1 - self.first}, got {horizon}"
-            )
+            raise ValueError(f"horizon: expected at most {len(self.front[0]) - 1 - self.first}, got {horizon}")
         case, frame = at or (
             int(chance[0] * len(self.front)), self.first + int(chance[1] * (last - self.first + 1))
         )  # fmt: skip

@@ -76,9 +76,7 @@ class Reconstruct:
         self.frames, self.validation, self.scales = frames, validation, scales
         self.recipe, self.edge, self.divergence = recipe, edge, divergence
         self.weights = weights._replace(fields=dict.fromkeys(weights.fields, 1.0))
-        self.samplers = [
-            Sampler(recipe, f.front, f.columns, first=0, unit=module.downsampling) for f in frames
-        ]
+        self.samplers = [Sampler(recipe, f.front, f.columns, first=0, unit=module.downsampling) for f in frames]
 
     def batch(self, progress: float, generator: Generator) -> tuple[float, State]:
         """Return the progress and windows of a random ensemble."""
@@ -285,9 +283,7 @@ class RollOut:
             compare = loss.latent_loss if self.teaching.relative else loss.absolute_loss
             tokens = None if counts is None else _pooled(counts, self.emulator.unit)[:, None]
             for name, value in now.items():
-                terms[f"latent_{name}"] = (
-                    self.teaching.latent / len(now) * compare(value, latents[name], tokens)
-                )
+                terms[f"latent_{name}"] = self.teaching.latent / len(now) * compare(value, latents[name], tokens)
         if truth is not None and self.teaching.decoded:
             assert self.weights is not None
             shown = self.emulator.show(now)
@@ -298,9 +294,7 @@ class RollOut:
     def _truths(
         self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window], step: int
     ) -> tuple[State | None, Carry | None]:
-        truth = (
-            frames.cut(windows, step, self.scales) if frames is not None and self.teaching.decoded else None
-        )
+        truth = frames.cut(windows, step, self.scales) if frames is not None and self.teaching.decoded else None
         return truth, latents.cut(windows, step) if latents is not None else None
 
     def _start(self, windows: Sequence[Window]) -> Carry:

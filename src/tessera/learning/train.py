@@ -192,7 +192,7 @@ class _Run:
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "sum")
-            raise TrainingError(f"{where}: {bad}: expected a finite loss, got {float(total)}")
+            raise TrainingError(f"{where}: {bad}: expected a finite loss, got {total.item()}")
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.loop.clip or math.inf)
@@ -324,9 +324,7 @@ class _Run:
         _assign(self.weights, own)
         self.validation_seconds += time.process_time() - begin
         seconds = round(self.validation_seconds, 3)
-        return {"validation_seconds": seconds, "error": error} | {
-            f"validation_{k}": v for k, v in numbers.items()
-        }
+        return {"validation_seconds": seconds, "error": error} | {f"validation_{k}": v for k, v in numbers.items()}
 
 
 def rate(loop: Loop, progress: float) -> float:

@@ -5,6 +5,7 @@ channels, ConvNeXt blocks on every level, norms over channels alone, and a chang
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -37,9 +38,7 @@ class CNextUNet(nn.Module):
         Widths and blocks disagree.
     """
 
-    def __init__(
-        self, *, fields: Sequence[str], unshuffle: int, widths: Sequence[int], blocks: Sequence[int]
-    ) -> None:
+    def __init__(self, *, fields: Sequence[str], unshuffle: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
         super().__init__()
         levels = len(widths)
         if len(blocks) != 2 * levels - 1:
@@ -55,17 +54,11 @@ class CNextUNet(nn.Module):
         folded = len(self.fields) * unshuffle**2
         self.fold, self.unfold = nn.PixelUnshuffle(unshuffle), nn.PixelShuffle(unshuffle)
         self.stem = conv(folded, widths[0], 1, padding=PADDING)
-        self.down_blocks = nn.ModuleList(
-            _blocks(width, count) for width, count in zip(widths, blocks, strict=False)
-        )
+        self.down_blocks = nn.ModuleList(_blocks(width, count) for width, count in zip(widths, blocks, strict=False))
         self.down = nn.ModuleList(
-            nn.Sequential(ChannelNorm(fine), nn.Conv2d(fine, coarse, 2, stride=2))
-            for fine, coarse in zip(widths[:-1], widths[1:], strict=True)
+            nn.Sequential(ChannelNorm(fine), nn.Conv2d(fine, coarse, 2, stride=2)) for fine, coarse in pairwise(widths)
         )
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-            for fine, coarse in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairwise(widths))
         self.merge = nn.ModuleList(conv(2 * fine, fine, 1, padding=PADDING) for fine in widths[:-1])
         self.up_blocks = nn.ModuleList(
             _blocks(width, count) for width, count in zip(widths[:-1], reversed(blocks), strict=False)
@@ -106,4 +99,4 @@ class CNextUNet(nn.Module):
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ConvNeXtBlock(width, padding=PADDING) for _ in range(count)))
+    return nn.Sequential(*(ConvNeXtBlock(width, padding=PADDING, layer_scale=1.0) for _ in range(count)))

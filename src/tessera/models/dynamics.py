@@ -46,9 +46,7 @@ class ConvNeXtMap(nn.Module):
         super().__init__()
         self.out_channels, self.residual = out_channels, residual
         self.stem = conv(in_channels, width, 1, padding="replicate")
-        self.blocks = nn.Sequential(
-            *(ConvNeXtBlock(width, kernel, padding="replicate") for _ in range(blocks))
-        )
+        self.blocks = nn.Sequential(*(ConvNeXtBlock(width, kernel, padding="replicate") for _ in range(blocks)))
         self.norm = ChannelNorm(width)
         self.head = conv(width, out_channels, 1, padding="replicate")
         if residual:
@@ -167,9 +165,7 @@ class Evolve(nn.Module):
             "log_variance": log_variance,
         }
         self.mean = latent_map(in_channels=channels, out_channels=channels, **map)
-        self.log_var = (
-            latent_map(in_channels=2 * channels, out_channels=channels, **map) if log_variance else None
-        )
+        self.log_var = latent_map(in_channels=2 * channels, out_channels=channels, **map) if log_variance else None
 
     def forward(self, token: Token) -> Token:
         """Return the token one step later.
@@ -225,14 +221,9 @@ class LatentStep(nn.Module):
         self.fields, self.channels, self.substeps = tuple(fields), channels, substeps
         self.log_variance, self._frozen = log_variance, False
         self.decoupled = nn.ModuleDict(
-            {
-                field: Evolve(channels=channels, map=decoupled_map, log_variance=log_variance)
-                for field in self.fields
-            }
+            {field: Evolve(channels=channels, map=decoupled_map, log_variance=log_variance) for field in self.fields}
         )
-        self.coupled = Evolve(
-            channels=channels * len(self.fields), map=coupled_map, log_variance=log_variance
-        )
+        self.coupled = Evolve(channels=channels * len(self.fields), map=coupled_map, log_variance=log_variance)
 
     def forward(self, latents: Latents) -> Latents:
         """Return the tokens of all fields one snapshot later.
@@ -273,16 +264,11 @@ class LatentStep(nn.Module):
         variances: Sequence[Tensor | None] = [None] * len(self.fields)
         if token.log_var is not None:
             variances = token.log_var.split(self.channels, dim=1)
-        return {
-            field: Token(mean, log_var)
-            for field, mean, log_var in zip(self.fields, means, variances, strict=True)
-        }
+        return {field: Token(mean, log_var) for field, mean, log_var in zip(self.fields, means, variances, strict=True)}
 
 
 def _units(inputs: int, outputs: int, padding: str, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        *(unit(inputs if n == 0 else outputs, outputs, kernel, padding=padding) for n in range(3))
-    )
+    return nn.Sequential(*(unit(inputs if n == 0 else outputs, outputs, kernel, padding=padding) for n in range(3)))
 
 
 def _stack(tokens: Sequence[Token]) -> Token:

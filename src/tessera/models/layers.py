@@ -46,7 +46,24 @@ def conv(inputs: int, outputs: int, kernel: int = 3, *, padding: str, groups: in
         Groups of channels that do not see each other.
     """
     mode = check_padding(padding)
+    if kernel == 1 and groups == 1:
+        return PointConv(inputs, outputs)
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, padding_mode=mode)
+
+
+class PointConv(nn.Conv2d):
+    """A convolution of single cells: the same product over channels everywhere.
+
+    A dilation means nothing to it, but on one thread of a processor it makes torch choose oneDNN's kernels,
+    which use all of AVX-512 on any make, over a product of matrices at half their speed.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, outputs, y, x) of (batch, inputs, y, x)."""
+        return F.conv2d(x, self.weight, self.bias, dilation=2 if x.device.type == "cpu" else 1)
 
 
 def he_(module: nn.Module, slope: float = SLOPE) -> None:
@@ -83,7 +100,7 @@ def unit(inputs: int, outputs: int, kernel: int = 3, *, padding: str) -> nn.Sequ
 
 
 def double(x: Tensor) -> Tensor:
-    """Return twice the resolution, bilinear between the centres of cells; beyond the border is the last cell."""
+    """Return twice the resolution, bilinear between cell centres and flat beyond the border."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -124,23 +141,18 @@ class ConvNeXtBlock(nn.Module):
         Start of a learned weight per channel of what is added; None: no such weight.
     """
 
-    def __init__(
-        self, channels: int, kernel: int = 7, *, padding: str, layer_scale: float | None = None
-    ) -> None:
+    def __init__(self, channels: int, kernel: int = 7, *, padding: str, layer_scale: float | None = None) -> None:
         super().__init__()
         self.depthwise = conv(channels, channels, kernel, padding=padding, groups=channels)
-        self.norm = nn.LayerNorm(channels)
-        self.expand = nn.Linear(channels, EXPANSION * channels)
-        self.contract = nn.Linear(EXPANSION * channels, channels)
-        self.layer_scale = None if layer_scale is None else nn.Parameter(torch.full((channels,), layer_scale))
+        self.norm = ChannelNorm(channels)
+        self.expand = PointConv(channels, EXPANSION * channels)
+        self.contract = PointConv(EXPANSION * channels, channels)
+        self.layer_scale = None if layer_scale is None else nn.Parameter(torch.full((channels, 1, 1), layer_scale))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the same shape (batch, channel, y, x)."""
-        mixed = self.norm(self.depthwise(x).movedim(1, -1))
-        mixed = self.contract(F.gelu(self.expand(mixed)))
-        if self.layer_scale is not None:
-            mixed = mixed * self.layer_scale
-        return x + mixed.movedim(-1, 1)
+        mixed = self.contract(F.gelu(self.expand(self.norm(self.depthwise(x)))))
+        return x + (mixed if self.layer_scale is None else self.layer_scale * mixed)
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -10,23 +10,22 @@ nothing of its batch-mates; the differentiator starts at zero, so that an untrai
 Keeping states in range before each step is left to the roll-out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tessera.errors import ConfigError, DataError
+from tessera.errors import ConfigError
 from tessera.models.layers import SLOPE, channels_last, conv, crop_to, double, he_, pad_to, unit, zero_
+from tessera.models.operators import INTEGRATORS, advection, laplacian
+from tessera.models.spade import STATISTICS, SpadeUnit
 from tessera.models.state import State, join, split
 
 VELOCITY = ("velocity_y", "velocity_x")
 DIFFUSED = ("temperature",)
-STATISTICS = {"batch": (0, 2, 3), "instance": (2, 3), "pixel": (1,)}
 STAGES = ("differentiator", "correction")
-NOISE = 0.05
-EPSILON = 1e-5
 
 
 class PARCv2(nn.Module):
@@ -100,9 +99,7 @@ class PARCv2(nn.Module):
         self.fields, self.step, self.spacing = tuple(fields), step, spacing
         self.scalars = tuple(field for field in fields if field not in VELOCITY)
         self._integrate = INTEGRATORS[integrator]
-        self.differentiator = Differentiator(
-            self.fields, features, widths, mapping_width, padding, statistics, spacing
-        )
+        self.differentiator = Differentiator(self.fields, features, widths, mapping_width, padding, statistics, spacing)
         self.correction: nn.ModuleDict | None = None
         if correction:
             self.correction = nn.ModuleDict(
@@ -250,64 +247,6 @@ class FeatureUNet(nn.Module):
         return crop_to(self.out(x), state)
 
 
-class Spade(nn.Module):
-    """Normalise features, then scale and shift each cell as a mask says.
-
-    T. Park et al., Semantic image synthesis with spatially-adaptive normalization, CVPR 2019, eq. 1.
-
-    Parameters
-    ----------
-    masks, channels
-        Channels of the mask and of the features.
-    width
-        Channels between mask and scale.
-    padding
-        What lies beyond the border.
-    """
-
-    def __init__(self, masks: int, channels: int, width: int, padding: str) -> None:
-        super().__init__()
-        self.mask = conv(masks, width, padding=padding)
-        self.scale_shift = conv(width, 2 * channels, padding=padding)
-
-    def forward(self, normal: Tensor, mask: Tensor) -> Tensor:
-        """Return modulated features, of the shape of the normalised ones (batch, channel, y, x)."""
-        scale, shift = self.scale_shift(F.relu(self.mask(mask))).chunk(2, dim=1)
-        return torch.addcmul(shift, scale, normal)
-
-
-class SpadeUnit(nn.Module):
-    """Two modulated convolutions of single cells beside one; noise is added to the input in training.
-
-    Parameters
-    ----------
-    masks, channels, width, padding
-        As for `Spade`; `width` channels come out.
-    statistics
-        What is normalised over.
-    """
-
-    def __init__(self, masks: int, channels: int, width: int, padding: str, statistics: str) -> None:
-        super().__init__()
-        self.statistics = statistics
-        self.first = Spade(masks, channels, width, padding)
-        self.first_conv = conv(channels, width, 1, padding=padding)
-        self.second = Spade(masks, width, width, padding)
-        self.second_conv = conv(width, width, 1, padding=padding)
-        self.beside = Spade(masks, channels, width, padding)
-        self.beside_conv = conv(channels, width, 1, padding=padding)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return features (batch, width, y, x) of features (batch, channel, y, x) and a mask."""
-        if self.training:
-            x = x + NOISE * torch.randn_like(x)
-        normal = normalise(x, self.statistics)
-        main = self.first_conv(F.leaky_relu(self.first(normal, mask), SLOPE))
-        main = self.second(normalise(main, self.statistics), mask)
-        main = self.second_conv(F.leaky_relu(main, SLOPE))
-        return main + self.beside_conv(F.leaky_relu(self.beside(normal, mask), SLOPE))
-
-
 class Residuals(nn.Module):
     """Convolutions of single cells: two, then two residual pairs."""
 
@@ -347,9 +286,7 @@ class Mapping(nn.Module):
         As for `SpadeUnit`.
     """
 
-    def __init__(
-        self, masks: int, features: int, outputs: int, width: int, padding: str, statistics: str
-    ) -> None:
+    def __init__(self, masks: int, features: int, outputs: int, width: int, padding: str, statistics: str) -> None:
         super().__init__()
         self.modulate = SpadeUnit(masks, features, width, padding, statistics)
         self.residuals = Residuals(width, padding)
@@ -387,93 +324,6 @@ class Correction(nn.Module):
         """Return the corrected variable, in place of the integrated one (batch, count, y, x)."""
         known = self.modulate(self.enter(channels_last(update)), channels_last(state))
         return self.out(self.residuals(known))
-
-
-def normalise(x: Tensor, statistics: str) -> Tensor:
-    """Return features with zero mean and unit deviation over what `STATISTICS` says."""
-    over = STATISTICS[statistics]
-    if over == (1,):
-        return F.layer_norm(x.movedim(1, -1), (x.shape[1],), eps=EPSILON).movedim(-1, 1)
-    variance, mean = torch.var_mean(x, dim=over, keepdim=True, correction=0)
-    return (x - mean) * torch.rsqrt(variance + EPSILON)
-
-
-def gradient(fields: Tensor, spacing: float) -> tuple[Tensor, Tensor]:
-    """Return the derivatives along y and x, by central differences.
-
-    Exact for quadratic fields inside and for linear ones up to the border, beyond which fields go on
-    linearly.
-
-    Parameters
-    ----------
-    fields
-        Values at cell centres, of shape (..., y, x).
-    spacing
-        Length of a cell.
-    """
-    high, wide = _extended(fields, -2), _extended(fields, -1)
-    down = (high[..., 2:, :] - high[..., :-2, :]) / (2.0 * spacing)
-    return down, (wide[..., 2:] - wide[..., :-2]) / (2.0 * spacing)
-
-
-def advection(fields: Tensor, velocity_y: Tensor, velocity_x: Tensor, spacing: float) -> Tensor:
-    """Return (u . grad) of each field, by central differences.
-
-    Parameters
-    ----------
-    fields
-        Of shape (batch, field, y, x).
-    velocity_y, velocity_x
-        Of shape (batch, 1, y, x) [spacing's unit per step's unit].
-    spacing
-        Length of a cell.
-    """
-    down, right = gradient(fields, spacing)
-    return velocity_y * down + velocity_x * right
-
-
-def laplacian(fields: Tensor, spacing: float) -> Tensor:
-    """Return the Laplacian of each field (..., y, x), by central differences; no curvature across the border."""
-    high, wide = _extended(fields, -2), _extended(fields, -1)
-    around = high[..., 2:, :] + high[..., :-2, :] + wide[..., 2:] + wide[..., :-2]
-    return (around - 4.0 * fields) / spacing**2
-
-
-Rate = Callable[[Tensor], Tensor]
-
-
-def euler(rate: Rate, state: Tensor, step: float) -> Tensor:
-    """Return the state a step later, of first order."""
-    return state + step * rate(state)
-
-
-def heun(rate: Rate, state: Tensor, step: float) -> Tensor:
-    """Return the state a step later, of second order: the trapezoidal rule, predicted by Euler's."""
-    first = rate(state)
-    return state + 0.5 * step * (first + rate(state + step * first))
-
-
-def rk4(rate: Rate, state: Tensor, step: float) -> Tensor:
-    """Return the state a step later, of fourth order: the classical Runge-Kutta scheme."""
-    first = rate(state)
-    second = rate(state + 0.5 * step * first)
-    third = rate(state + 0.5 * step * second)
-    fourth = rate(state + step * third)
-    return state + step / 6.0 * (first + 2.0 * second + 2.0 * third + fourth)
-
-
-INTEGRATORS = {"euler": euler, "heun": heun, "rk4": rk4}
-
-
-def _extended(fields: Tensor, axis: int) -> Tensor:
-    """Return fields with a cell more on both sides of an axis, by linear extrapolation."""
-    size = fields.shape[axis]
-    if size < 2:
-        raise DataError(f"fields: expected at least two cells along each axis, got {tuple(fields.shape)}")
-    first, last = fields.narrow(axis, 0, 2), fields.narrow(axis, size - 2, 2)
-    before = 2.0 * first.narrow(axis, 0, 1) - first.narrow(axis, 1, 1)
-    after = 2.0 * last.narrow(axis, 1, 1) - last.narrow(axis, 0, 1)
-    return torch.cat([before, fields, after], dim=axis)
 
 
 def _skips(level: int) -> bool:

@@ -38,8 +38,7 @@ class Tessera(nn.Module):
             raise ConfigError(f"step: expected fields {list(fields)}, got {list(step['fields'])}")
         if tokenizer["latent_channels"] != step["channels"]:
             raise ConfigError(
-                f"step: expected {tokenizer['latent_channels']} channels as tokenizers have, "
-                f"got {step['channels']}"
+                f"step: expected {tokenizer['latent_channels']} channels as tokenizers have, got {step['channels']}"
             )
         self.fields = tuple(fields)
         self.tokenizers = nn.ModuleDict({field: Tokenizer(**tokenizer) for field in self.fields})

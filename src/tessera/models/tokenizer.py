@@ -59,9 +59,7 @@ class Tokenizer(nn.Module):
     ) -> None:
         super().__init__()
         if 2 ** (len(widths) - 1) != downsampling:
-            raise ConfigError(
-                f"widths: expected log2(downsampling) + 1 numbers for {downsampling}, got {list(widths)}"
-            )
+            raise ConfigError(f"widths: expected log2(downsampling) + 1 numbers for {downsampling}, got {list(widths)}")
         if kind not in KINDS:
             raise ConfigError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
         self.arguments: dict[str, Any] = {
@@ -193,7 +191,7 @@ def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Mod
 
 
 def _light(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Module, nn.Module]:
-    """Return a trunk of strided folds and a decoder of unfolds, two ConvNeXt blocks per level below the finest."""
+    """Return a trunk that folds cells into channels and a decoder that unfolds, two blocks per coarser level."""
     down: list[nn.Module] = []
     before = 1
     for width in widths[1:]:

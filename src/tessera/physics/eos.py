@@ -219,9 +219,7 @@ def mie_gruneisen(
     terms = np.stack([3.0 * x**2, 4.0 * x**3, 8.0 * x**7], axis=1)
     weight = 1.0 / x
     (b1, b2, b6), _ = nnls(terms * weight[:, None], beyond * weight)
-    return MieGruneisen(
-        density, sound_speed, gruneisen, temperature, *(1e6 * float(value) for value in (b1, b2, b6))
-    )
+    return MieGruneisen(density, sound_speed, gruneisen, temperature, *(1e6 * float(value) for value in (b1, b2, b6)))
 
 
 @point
@@ -294,7 +292,7 @@ def _(law: MieGruneisen, rho, e):
     p = _unfloored(law, rho, e)
     heated = e - _cold_energy(law, x) + (p - _cold_pressure(law, x)) / rho
     square = share * stiffness + law.gruneisen * heated
-    return math.sqrt(max(square, VOID_SPEED * VOID_SPEED)) if p > ZERO else VOID_SPEED + ZERO * p
+    return math.sqrt(max(square, VOID_SPEED * VOID_SPEED)) if p >= ZERO else VOID_SPEED + ZERO * p
 
 
 @energy.register

@@ -26,7 +26,7 @@ def burn(law, reaction, rho, e, a, b, c, dt):
     left = dt
     for substep in range(SUBSTEPS):
         T = temperature(law, rho, e)
-        if T < ignition(reaction, 0.0) or a + b + c < BURNT:
+        if ignition(reaction, 0.0) > T or a + b + c < BURNT:
             break
         power = abs(heating(reaction, T, a, b, c)) + 1e-30
         span = max(WARMING * heat_capacity(law, T) / power, 1e-3 * left)
@@ -43,11 +43,23 @@ def burn(law, reaction, rho, e, a, b, c, dt):
 
 
 @kernel
+def check_row(rho, mx, my, total, a, b, c, wrong):
+    """Tell the columns of a row whose conserved values are not finite or whose density is not positive.
+
+    The primitive values cannot tell: they are floored, and a floor turns what is not a number into one.
+    """
+    for i in range(wrong.size):
+        nought = ZERO * (rho[i] + mx[i] + my[i] + total[i] + a[i] + b[i] + c[i])
+        sane = (rho[i] > ZERO) & (nought == ZERO)
+        wrong[i] = wrong[i] if sane else np.uint8(1)
+
+
+@kernel
 def survey_row(law, r, u, v, e, c, fastest, wrong, bound):
     """Note the fastest signal and nonsense of each column, and write bounds of the temperature of a row."""
     for i in range(bound.size):
         speed = max(abs(u[i]), abs(v[i])) + c[i]
-        sane = (r[i] > ZERO) & (speed < FASTEST)
+        sane = speed < FASTEST
         fastest[i] = max(fastest[i], speed if sane else ZERO * r[i])
         wrong[i] = wrong[i] if sane else np.uint8(1)
     for i in range(bound.size):
@@ -81,6 +93,16 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
     for j in range(state.shape[1]):
         primitives(law, medium.floor, state, j, columns, 1, 2, 0, line, 0)
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
+        check_row(
+            state[0, j, :columns],
+            state[1, j, :columns],
+            state[2, j, :columns],
+            state[3, j, :columns],
+            state[4, j, :columns],
+            state[5, j, :columns],
+            state[6, j, :columns],
+            wrong[:columns],
+        )
         survey_row(
             law,
             r,
@@ -101,8 +123,9 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
                     state[3, j, i] -= rho * (old - jet_cap)
                     taken += rho * (old - jet_cap)
                 continue
-            a, b, c = state[4, j, i] / rho, state[5, j, i] / rho, state[6, j, i] / rho
-            new, a, b, c = burn(law, reaction, rho, old, min(a, 1.0), b, c, dt)
+            whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
+            a, b, c = state[4, j, i] / whole, state[5, j, i] / whole, state[6, j, i] / whole
+            new, a, b, c = burn(law, reaction, rho, old, a, b, c, dt)
             if new != old:
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1

@@ -76,8 +76,7 @@ def design(
         porosities.append(float(pore_fraction(drawn[-1], cells, cell_size).mean()))
     most = max(map(len, drawn))
     pores = {
-        field: (("case", "pore"), np.array([_padded(case, field, most) for case in drawn]))
-        for field in Pore._fields
+        field: (("case", "pore"), np.array([_padded(case, field, most) for case in drawn])) for field in Pore._fields
     }
     return xr.Dataset(
         pores,

@@ -162,9 +162,7 @@ def patch(pore: Pore, cell_size: float) -> tuple[slice, slice, np.ndarray]:
         for start, stop in bounds
     )
     spacing = CANVAS * pore.diameter / (POINTS - 1)
-    at = np.meshgrid(
-        (y - pore.centre_y + reach) / spacing, (x - pore.centre_x + reach) / spacing, indexing="ij"
-    )
+    at = np.meshgrid((y - pore.centre_y + reach) / spacing, (x - pore.centre_x + reach) / spacing, indexing="ij")
     inside = map_coordinates(_level_set(pore), at, order=1, mode="nearest") > 0.0
     shape = (bottom - top, SUPERSAMPLING, last - first, SUPERSAMPLING)
     share = inside.reshape(shape).mean(axis=(1, 3))
@@ -201,9 +199,7 @@ def _fill(rng: np.random.Generator, area: float, smallest: float, largest: float
     return sorted(shapes, key=lambda pore: -pore.diameter)
 
 
-def _place(
-    rng: np.random.Generator, pore: Pore, taken: np.ndarray, gap: float, cell_size: float
-) -> Pore | None:
+def _place(rng: np.random.Generator, pore: Pore, taken: np.ndarray, gap: float, cell_size: float) -> Pore | None:
     """Return the pore at a place drawn from all that are free, and mark it with its gap; None if none is."""
     pore = pore._replace(centre_x=rng.uniform(0.0, cell_size), centre_y=rng.uniform(0.0, cell_size))
     rows, columns, share = patch(pore, cell_size)

@@ -71,5 +71,3 @@ def viscous_row(limit, thick, shear, rl, ul, vl, rr, ur, vr, normal, across, ene
         normal[i] -= pull
         across[i] -= drag
         energy[i] -= HALF * (pull * (ul[i] + ur[i]) + drag * (vl[i] + vr[i]))
-
-

@@ -193,9 +193,7 @@ def reconstruct(thin, h, low, mid, high, a, b, c, n, species, jumps, before, beh
     du, dp = jumps[0, :n], jumps[1, :n]
     slope_row(thin, r, low[U, a : a + n], u, high[U, c : c + n], du)
     slope_row(thin, r, low[P, a : a + n], p, high[P, c : c + n], dp)
-    density_faces(
-        thin, h, low[RHO, a : a + n], r, high[RHO, c : c + n], u, du, before[RHO, :n], behind[RHO, :n]
-    )
+    density_faces(thin, h, low[RHO, a : a + n], r, high[RHO, c : c + n], u, du, before[RHO, :n], behind[RHO, :n])
     velocity_faces(h, r, u, du, dp, before[U, :n], behind[U, :n])
     pressure_faces(h, r, u, p, mid[SOUND, b : b + n], du, dp, before[P, :n], behind[P, :n])
     e = mid[ENERGY, b : b + n]
@@ -259,9 +257,7 @@ def fluxes(medium, thick, shear, left, i, cells_left, a, right, k, cells_right, 
         flux[TOTAL, :n],
     )
     for s in range(species):
-        upwind_row(
-            flux[MASS, :n], left[A + s, i : i + n], right[A + s, k : k + n], flux[FIRST_SPECIES + s, :n]
-        )
+        upwind_row(flux[MASS, :n], left[A + s, i : i + n], right[A + s, k : k + n], flux[FIRST_SPECIES + s, :n])
     if thick > ZERO:
         viscous_row(
             medium.solid,
@@ -371,9 +367,7 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, side, wor
         )
         if j < 0:
             continue
-        fluxes(
-            medium, thick, shear, behind[past], 0, low, 0, before[now], 0, mid, 0, n, species, flux[now]
-        )
+        fluxes(medium, thick, shear, behind[past], 0, low, 0, before[now], 0, mid, 0, n, species, flux[now])
         if j < 1:
             continue
         add_row(state[0, j - 1, :n], ratio, flux[past, MASS, :n], flux[now, MASS, :n])
@@ -393,14 +387,10 @@ def flow(state, law, medium, ratio, thick, shear, columns, species, sides, inlet
         What lies on the left, on the right, and below and above: values of `grid.Side`.
     """
     if along:
-        sweep_x(
-            state, law, medium, ratio, thick, shear, columns, species, sides[0], sides[1], inlet, work
-        )
+        sweep_x(state, law, medium, ratio, thick, shear, columns, species, sides[0], sides[1], inlet, work)
     sweep_y(state, law, medium, ratio, thick, shear, columns, species, sides[2], work, saved)
     if not along:
-        sweep_x(
-            state, law, medium, ratio, thick, shear, columns, species, sides[0], sides[1], inlet, work
-        )
+        sweep_x(state, law, medium, ratio, thick, shear, columns, species, sides[0], sides[1], inlet, work)
     if species == 0:
         state[4, :, :columns] = state[0, :, :columns]
 

@@ -76,12 +76,8 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
             paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
     expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
     if sorted(paths) != sorted(expected):
-        raise DataError(
-            f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards"
-        )
-    lazy = [
-        xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected
-    ]
+        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
+    lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
     seconds = [float(case.attrs["core_seconds"]) for case in lazy]
     removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
     together = xr.concat(
@@ -91,6 +87,9 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         compat="override",
         join="exact",
     )
+    for name in schema.CASE_COORDINATES:  # as the design says: joined texts are cut to the length of the first
+        values = drawn[name].values
+        together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
     together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
     together.attrs |= _attrs(study, scale) | {
         "title": f"{scale} ensemble of study {study.name}",
@@ -109,9 +108,7 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     dataset = store.open_zarr(ensemble)
     schema.check(dataset, str(ensemble))
     found = scaling.fit(dataset, schema.FIELDS, str(ensemble))
-    scaling.save(
-        found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale}
-    )
+    scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
 def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
@@ -154,11 +151,7 @@ def _section(study: Study, scale: str) -> dict[str, Any]:
 
 
 def _key(study: Study, scale: str, drawn: xr.Dataset | None) -> str:
-    case = (
-        None
-        if drawn is None
-        else {name: drawn[name].values.tolist() for name in sorted(map(str, drawn.variables))}
-    )
+    case = None if drawn is None else {name: drawn[name].values.tolist() for name in sorted(map(str, drawn.variables))}
     return digest({"case": case, "section": _section(study, scale), "sources": source_digest(*SOURCES)})
 
 
@@ -202,8 +195,7 @@ def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
     found = file_digest(path)
     if found != checksum:
         raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; "
-            f"delete it and {shard} to simulate it again"
+            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {shard} to simulate it again"
         )
     return path
 

@@ -12,9 +12,7 @@ class MieGruneisen(Section):
 
     kind: Literal["mie-gruneisen"] = Field(description="Name of the law.")
     density: PositiveFloat = Field(1891.0, description="Density of the unshocked solid [kg/m3].")
-    sound_speed: PositiveFloat = Field(
-        2901.0, description="Bulk sound speed c0 of the unshocked solid [m/s]."
-    )
+    sound_speed: PositiveFloat = Field(2901.0, description="Bulk sound speed c0 of the unshocked solid [m/s].")
     slope: PositiveFloat = Field(2.058, description="Slope s of the shock speed, Us = c0 + s up [1].")
     gruneisen: PositiveFloat = Field(1.1, description="Grueneisen coefficient, constant [1].")
     temperature: PositiveFloat = Field(300.0, description="Temperature of the unshocked solid [K].")
@@ -45,9 +43,7 @@ class Solver(Section):
 
     cfl: float = Field(description="Courant number of a time step [1].", gt=0.0, le=0.9)
     precision: Literal["float32", "float64"] = Field(description="Floating-point type of the kernels.")
-    temperature_cap: PositiveFloat = Field(
-        description="Highest temperature allowed [K]; what it removes is recorded."
-    )
+    temperature_cap: PositiveFloat = Field(description="Highest temperature allowed [K]; what it removes is recorded.")
     jet_energy_cap: PositiveFloat = Field(
         description="Highest specific internal energy of material below half the solid's density [J/kg]; recorded."
     )
@@ -106,13 +102,9 @@ class Ensemble(Section):
             raise ValueError(f"split: expected at most {self.cases} cases together, got {self.split.total}")
         for axis, cells in zip("yx", self.cells, strict=True):
             if cells % self.average:
-                raise ValueError(
-                    f"cells: expected a multiple of average = {self.average} along {axis}, got {cells}"
-                )
+                raise ValueError(f"cells: expected a multiple of average = {self.average} along {axis}, got {cells}")
         if self.particle_velocity.low <= 0.0:
-            raise ValueError(
-                f"particle_velocity.low: expected a positive velocity, got {self.particle_velocity.low:g}"
-            )
+            raise ValueError(f"particle_velocity.low: expected a positive velocity, got {self.particle_velocity.low:g}")
         return self
 
     @property

@@ -20,7 +20,5 @@ class Evaluation(Section):
 
     start: PositiveInt = Field(description="Snapshot that a prediction starts from; the shock is inside.")
     samples: PositiveInt = Field(description="Members that a probabilistic model predicts.")
-    hotspot_temperature: PositiveFloat = Field(
-        description="Temperature above which a cell belongs to a hotspot [K]."
-    )
+    hotspot_temperature: PositiveFloat = Field(description="Temperature above which a cell belongs to a hotspot [K].")
     snapshots: Shown = Field(description="Snapshots that the figures show, per scale.")

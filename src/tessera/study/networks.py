@@ -27,9 +27,7 @@ class Horizons(Section):
     """Which roll-out horizons are drawn up to a part of the budget."""
 
     until: Fraction = Field(description="Part of the budget up to which these horizons are drawn.")
-    steps: tuple[PositiveInt, ...] = Field(
-        description="Horizons, drawn with equal chance [snapshots].", min_length=1
-    )
+    steps: tuple[PositiveInt, ...] = Field(description="Horizons, drawn with equal chance [snapshots].", min_length=1)
 
 
 class Training(Section):
@@ -45,21 +43,15 @@ class Training(Section):
         description="Width of a window for horizons beyond one [stored cells]; null: whole frames."
     )
     front: Fraction = Field(description="Part of the windows that is placed around the shock front.")
-    horizons: tuple[Horizons, ...] = Field(
-        description="Horizon curriculum, in the order of `until`.", min_length=1
-    )
+    horizons: tuple[Horizons, ...] = Field(description="Horizon curriculum, in the order of `until`.", min_length=1)
     optimizer: Literal["adam", "adamw"] = Field(description="Optimiser.")
     learning_rate: PositiveFloat = Field(description="Highest learning rate.")
     betas: tuple[Fraction, Fraction] = Field(description="Moment decays of the optimiser.")
     weight_decay: NonNegativeFloat = Field(description="Weight decay.")
-    schedule: Literal["constant", "cosine"] = Field(
-        description="Learning rate over the budget; cosine ends at 1 %."
-    )
+    schedule: Literal["constant", "cosine"] = Field(description="Learning rate over the budget; cosine ends at 1 %.")
     warm_up: Fraction = Field(description="Part of the budget with a rising learning rate.")
     clip: NonNegativeFloat = Field(description="Largest gradient norm; 0: no clipping.")
-    average: Fraction = Field(
-        description="Decay of the averaged weights that are validated and kept; 0: none."
-    )
+    average: Fraction = Field(description="Decay of the averaged weights that are validated and kept; 0: none.")
     noise: NonNegativeFloat = Field(description="Standard deviation of the input noise, in scaled units.")
     replay: Fraction = Field(description="Part of the batches that start from the model's own predictions.")
     hot_weight: NonNegativeFloat = Field(
@@ -84,20 +76,17 @@ class TokenizerSection(Section):
     """A variational autoencoder per field."""
 
     fields: tuple[FieldName, ...] = Field(description="Fields that get a tokenizer each.", min_length=1)
+    architecture: Literal["published", "light"] = Field(
+        description="The paper's architecture, or one of ConvNeXt blocks at half resolution and coarser."
+    )
     downsampling: PositiveInt = Field(description="Stored cells per token along each axis; a power of two.")
     widths: tuple[PositiveInt, ...] = Field(description="Channels per level, finest first.")
     latent_channels: PositiveInt = Field(description="Latent channels of a field.")
     padding: Padding = Field(description="Padding of the convolutions.")
-    scales: tuple[Literal["micro", "meso"], ...] = Field(
-        description="Ensembles that it learns from.", min_length=1
-    )
+    scales: tuple[Literal["micro", "meso"], ...] = Field(description="Ensembles that it learns from.", min_length=1)
     kl_weight: NonNegativeFloat = Field(description="Weight of the Kullback-Leibler term.")
-    kl_from: Fraction = Field(
-        description="Part of the budget before the Kullback-Leibler term and noise begin."
-    )
-    edge_weight: NonNegativeFloat = Field(
-        description="Weight of the absolute error where the truth is steep."
-    )
+    kl_from: Fraction = Field(description="Part of the budget before the Kullback-Leibler term and noise begin.")
+    edge_weight: NonNegativeFloat = Field(description="Weight of the absolute error where the truth is steep.")
     whitening: bool = Field(description="Store latents with zero mean and unit deviation per channel.")
     training: Training = Field(description="Training of each tokenizer.")
 
@@ -118,9 +107,7 @@ class UNetMap(Section):
 
     kind: Literal["unet"] = Field(description="Kind of map.")
     base: PositiveInt = Field(description="Channels of the finest level.")
-    last: Literal["leaky", "linear"] = Field(
-        description="Activation of the last layer; the paper's is leaky."
-    )
+    last: Literal["leaky", "linear"] = Field(description="Activation of the last layer; the paper's is leaky.")
     padding: Padding = Field(description="Padding of the convolutions.")
     residual: bool = Field(description="Predict the change instead of the next latent.")
 
@@ -149,9 +136,7 @@ class Coupled(Section):
     """The evolution of all fields together, on micro latents."""
 
     map: Map = Field(description="Map of all fields stacked.")
-    decoded_weight: NonNegativeFloat = Field(
-        description="Weight of the decoded fields against the latent terms."
-    )
+    decoded_weight: NonNegativeFloat = Field(description="Weight of the decoded fields against the latent terms.")
     training: Training = Field(description="Training of the coupled map; decoupled maps stay frozen.")
 
 
@@ -161,12 +146,8 @@ class Transfer(Section):
     meso_cases: tuple[PositiveInt, ...] = Field(description="Numbers of meso training cases; one model each.")
     seeds: tuple[NonNegativeInt, ...] = Field(description="Seeds; one model each.")
     substeps: PositiveInt = Field(description="Applications of the map per meso snapshot.")
-    decoded_weight: NonNegativeFloat = Field(
-        description="Weight of the decoded fields against the latent terms."
-    )
-    decoder: Literal["frozen", "fine-tuned"] = Field(
-        description="Whether the decoders learn in the last stage."
-    )
+    decoded_weight: NonNegativeFloat = Field(description="Weight of the decoded fields against the latent terms.")
+    decoder: Literal["frozen", "fine-tuned"] = Field(description="Whether the decoders learn in the last stage.")
     latent: Training = Field(description="First stage: latents alone.")
     end_to_end: Training | None = Field(description="Second stage: decoded roll-outs; null: none.")
 
@@ -209,9 +190,7 @@ class CNextSection(Section):
     seeds: tuple[NonNegativeInt, ...] = Field(description="Seeds; one model each.")
     unshuffle: PositiveInt = Field(description="Cells folded into channels at the entrance, along each axis.")
     widths: tuple[PositiveInt, ...] = Field(description="Channels per level.")
-    blocks: tuple[PositiveInt, ...] = Field(
-        description="Blocks per level, down and up: 2 len(widths) - 1 numbers."
-    )
+    blocks: tuple[PositiveInt, ...] = Field(description="Blocks per level, down and up: 2 len(widths) - 1 numbers.")
     training: Training = Field(description="Training.")
 
     @model_validator(mode="after")

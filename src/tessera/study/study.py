@@ -32,13 +32,9 @@ _Loader.add_implicit_resolver(
 class Study(Section):
     """Everything that decides the results of a study."""
 
-    name: str = Field(
-        description="Name of the study and of its folder in results/.", pattern=r"^[a-z0-9][a-z0-9_-]*$"
-    )
+    name: str = Field(description="Name of the study and of its folder in results/.", pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: NonNegativeInt = Field(description="Root of every random number.")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        description="Where networks run; auto takes a GPU if there is one."
-    )
+    device: Literal["auto", "cpu", "cuda"] = Field(description="Where networks run; auto takes a GPU if there is one.")
     models: tuple[Literal["tessera", "parcv2", "cnext"], ...] = Field(
         description="Models that are trained on meso cases, scored and shown.", min_length=1
     )
@@ -58,9 +54,7 @@ class Study(Section):
         for where, section in self._trained_on_meso():
             for cases in section.meso_cases:
                 if cases > most:
-                    raise ValueError(
-                        f"{where}.meso_cases: expected at most {most} training cases, got {cases}"
-                    )
+                    raise ValueError(f"{where}.meso_cases: expected at most {most} training cases, got {cases}")
         return self
 
     def _trained_on_meso(self):
@@ -201,11 +195,7 @@ def _line(error: ValidationError, content: Any) -> str:
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
         return (
-            message
-            if key == "study"
-            else f"{key}.{message}"
-            if ":" in message.split(" ")[0]
-            else f"{key}: {message}"
+            message if key == "study" else f"{key}.{message}" if ":" in message.split(" ")[0] else f"{key}: {message}"
         )
     expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"{key}: expected {expected}, got {first['input']!r}"

@@ -249,15 +249,9 @@ def _check_tokenizers(path: Path, found: dict[str, str], mosaic: _Mosaic) -> Non
     for field, digest in found.items():
         expected = mosaic.tokenizers.get(field, "none")
         if expected != digest:
-            raise DataError(
-                f"{path}: {field}: expected latents of tokenizer {expected[:12]}, got {digest[:12]}"
-            )
+            raise DataError(f"{path}: {field}: expected latents of tokenizer {expected[:12]}, got {digest[:12]}")
 
 
-def _save(
-    study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, result: dict[str, Any], out: Path
-) -> None:
+def _save(study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, result: dict[str, Any], out: Path) -> None:
     facts = {"model": "tessera", **run, "tokenizers": mosaic.tokenizers}
-    training.save(
-        study, "tessera", mosaic.model, mosaic.statistics, mosaic.scales, section, facts, result, out
-    )
+    training.save(study, "tessera", mosaic.model, mosaic.statistics, mosaic.scales, section, facts, result, out)

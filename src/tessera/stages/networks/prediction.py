@@ -50,8 +50,7 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
         first = read_frames(truth, checkpoint.scales, device).at(start)
         begin = time.process_time()
         drawn = [
-            _rolled(rolled, first, dataset.sizes["time"] - 1 - start, generator, checkpoint)
-            for _ in range(members)
+            _rolled(rolled, first, dataset.sizes["time"] - 1 - start, generator, checkpoint) for _ in range(members)
         ]
         spent += time.process_time() - begin
         known = {name: truth[name].values[0, : start + 1] for name in fields}
@@ -59,9 +58,7 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
         log.info("%s: case %d predicted", out, int(truth["case"].values[0]))
     result = _dataset(dataset, cases, fields, isinstance(rolled, Tokens))
     result.attrs |= {
-        **provenance(
-            study.name, {"checkpoint": file_digest(path), "start": start, "members": members}, SOURCES
-        ),
+        **provenance(study.name, {"checkpoint": file_digest(path), "start": start, "members": members}, SOURCES),
         "title": f"prediction of the {split} cases by {checkpoint.facts['model']} of study {study.name}",
         "model": checkpoint.facts["model"],
         "n_meso": checkpoint.facts["n_meso"],

@@ -38,6 +38,7 @@ def arguments(study: Study) -> dict[str, object]:
         "widths": list(section.widths),
         "latent_channels": section.latent_channels,
         "padding": section.padding,
+        "kind": section.architecture,
     }
 
 
@@ -105,8 +106,7 @@ def open_tokenizers(study: Study, paths: Sequence[Path]) -> dict[str, tuple[Chec
         found[str(checkpoint.facts["field"])] = checkpoint, file_digest(path)
     if set(found) != set(study.tokenizer.fields):
         raise DataError(
-            f"tokenizers: expected one for each of {', '.join(study.tokenizer.fields)}, "
-            f"got {', '.join(sorted(found))}"
+            f"tokenizers: expected one for each of {', '.join(study.tokenizer.fields)}, got {', '.join(sorted(found))}"
         )
     return {field: found[field] for field in study.tokenizer.fields}
 
@@ -122,8 +122,7 @@ def encode(study: Study, ensemble: Path, paths: Sequence[Path], out: Path) -> No
         module = checkpoint.module.to(device)
         assert isinstance(module, Tokenizer)
         tokens = [
-            _encode(module, field, checkpoint, dataset.isel(case=n), device)
-            for n in range(dataset.sizes["case"])
+            _encode(module, field, checkpoint, dataset.isel(case=n), device) for n in range(dataset.sizes["case"])
         ]
         for name, values in zip(("mean", "log_var"), zip(*tokens, strict=True), strict=True):
             variables[f"{field}_{name}"] = (dims, np.stack(values))
@@ -167,9 +166,7 @@ def read_latents(
     cases = tuple(int(case) for case in chosen["case"].values)
     digests = dict(text.split("=", 1) for text in np.atleast_1d(dataset.attrs["tokenizers"]))
     known = {field: digests[field] for field in fields}
-    return Frames(
-        values, torch.from_numpy(chosen["front"].values), cases, int(dataset.attrs["downsampling"])
-    ), known
+    return Frames(values, torch.from_numpy(chosen["front"].values), cases, int(dataset.attrs["downsampling"])), known
 
 
 def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str, out: Path) -> None:
@@ -181,8 +178,7 @@ def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str,
         module = checkpoint.module.to(device)
         assert isinstance(module, Tokenizer)
         decoded = [
-            _decode(module, field, checkpoint, dataset.isel(case=n), device)
-            for n in range(dataset.sizes["case"])
+            _decode(module, field, checkpoint, dataset.isel(case=n), device) for n in range(dataset.sizes["case"])
         ]
         variables[field] = (schema.DIMS, np.stack(decoded))
     kept = {name: dataset[name] for name in ("case", *CASE_COORDINATES, *schema.COORDINATES)}
@@ -211,9 +207,7 @@ def _encode(
 
 
 @torch.no_grad()
-def _decode(
-    module: Tokenizer, field: str, checkpoint: Checkpoint, case: xr.Dataset, device: str
-) -> np.ndarray:
+def _decode(module: Tokenizer, field: str, checkpoint: Checkpoint, case: xr.Dataset, device: str) -> np.ndarray:
     scaled = checkpoint.scales[field].apply(case[field].values).astype(np.float32)
     decoded = module.decode(module.encode(torch.from_numpy(scaled).to(device)).mean)
     return checkpoint.scales[field].invert(decoded.cpu().numpy())

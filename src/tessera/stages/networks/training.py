@@ -164,9 +164,7 @@ def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, St
     check_study(study, path, attrs.get("study"))
     missing = [name for name in fields if name not in statistics]
     if missing:
-        raise DataError(
-            f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}"
-        )
+        raise DataError(f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}")
     return {name: statistics[name] for name in fields}
 
 
