@@ -82,7 +82,7 @@ class Tessera(nn.Module):
         generator
             Where chance comes from.
         """
-        return {field: _drawn(token, generator) for field, token in latents.items()}
+        return {field: _drawn(latents[field], generator) for field in self.fields}
 
     def _tokenizer(self, field: str) -> Tokenizer:
         found = self.tokenizers[field]
