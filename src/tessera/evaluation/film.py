@@ -36,6 +36,8 @@ class Film(NamedTuple):
         Ends of the colour scale as text, with unit.
     gradient
         Colours of the scale from low to high, CSS.
+    times
+        Time of every snapshot, as text.
     strips
         The truth first, then the models.
     """
@@ -45,7 +47,13 @@ class Film(NamedTuple):
     low: str
     high: str
     gradient: list[str]
+    times: list[str]
     strips: list[Strip]
+
+    @property
+    def label(self) -> str:
+        """What the field is called."""
+        return figures.LOOKS[self.field].label
 
     @property
     def size(self) -> int:
@@ -53,7 +61,15 @@ class Film(NamedTuple):
         return sum(len(picture) for strip in self.strips for picture in strip.pictures)
 
 
-def film(case: int, field: str, truth: dict[str, np.ndarray], predictions: Sequence[Rollout], *, thin: int = 1) -> Film:
+def film(
+    case: int,
+    field: str,
+    truth: dict[str, np.ndarray],
+    predictions: Sequence[Rollout],
+    times: np.ndarray,
+    *,
+    thin: int = 1,
+) -> Film:
     """Return the film of a field of one case.
 
     Parameters
@@ -64,6 +80,8 @@ def film(case: int, field: str, truth: dict[str, np.ndarray], predictions: Seque
         Fields by name, shape (time, y, x), SI units.
     predictions
         The models; those without the field are left out.
+    times
+        Time of every snapshot [s].
     thin
         Keep every `thin`-th cell along y and x.
     """
@@ -77,7 +95,7 @@ def film(case: int, field: str, truth: dict[str, np.ndarray], predictions: Seque
     low, high = (f"{float(figures.convert(end, unit)):.3g} {figures.symbol(unit)}".strip() for end in scale)
     colours = figures.palette(field)
     gradient = ["#{:02x}{:02x}{:02x}".format(*colours[n]) for n in np.linspace(0, len(colours) - 1, 13).astype(int)]
-    return Film(case, field, low, high, gradient, strips)
+    return Film(case, field, low, high, gradient, [figures.instant(time) for time in times], strips)
 
 
 def _pictures(values: np.ndarray, field: str, scale: tuple[float, float], thin: int) -> list[bytes]:

@@ -1,0 +1,344 @@
+"""The report: what the study's results hold, told on one page that works offline, with its figures as PDF.
+
+Nothing is computed here that is not in the results: scores come from the score tables, costs from histories,
+attributes and Snakemake's benchmarks.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import yaml
+from matplotlib.figure import Figure
+
+from tessera.data import schema
+from tessera.evaluation import costs, curves, figures, film, gallery, machine, page, scores, summary, verdict
+from tessera.evaluation.gallery import Rollout
+from tessera.evaluation.page import Cell, Section, Shown, Table
+from tessera.provenance import digest, git_revision, versions
+from tessera.study import Study
+
+SCALES = ("meso", "micro")
+SHOWN_FIELDS = ("temperature", "pressure", "microstructure")
+FILM_WIDTH = 256
+GALLERY = 4
+SCORED = (
+    *verdict.HEADLINES,
+    "hotspot_iou",
+    "hotspot_mismatch",
+    "hotspot_area_crps",
+    "hotspot_temperature_crps",
+    "pore_area_rmse",
+    "pressure_rmse",
+    "microstructure_rmse",
+    "velocity_x_rmse",
+    "velocity_y_rmse",
+)
+SAID = {
+    "hotspot_iou": "overlap of hotspots (intersection over union)",
+    "hotspot_mismatch": "snapshots where only one of the two has a hotspot",
+    "hotspot_area_crps": "hotspot area, CRPS of the members",
+    "hotspot_temperature_crps": "hotspot temperature, CRPS of the members",
+    "pore_area_rmse": "pore area",
+}
+
+
+class Evidence(NamedTuple):
+    """All that the report tells of.
+
+    Attributes
+    ----------
+    study
+        The study.
+    ensembles
+        By scale.
+    predictions
+        By scale and by path, dims (case, time, y, x) or led by sample.
+    tables
+        Score table by scale.
+    reconstruction
+        Decoded truth of the micro test cases, None for a study without tokenizers.
+    histories
+        History of every training by its name, such as `tokenizer/pressure`; columns as in the file.
+    measured
+        What Snakemake measured, as `costs.benchmarks` returns it.
+    """
+
+    study: Study
+    ensembles: Mapping[str, xr.Dataset]
+    predictions: Mapping[str, Mapping[str, xr.Dataset]]
+    tables: Mapping[str, pd.DataFrame]
+    reconstruction: xr.Dataset | None
+    histories: Mapping[str, pd.DataFrame]
+    measured: pd.DataFrame
+
+
+def compose(evidence: Evidence, folder: Path) -> page.Page:
+    """Return the page of a study, and write its figures as PDF.
+
+    Parameters
+    ----------
+    evidence
+        What to tell of.
+    folder
+        Where the PDFs land; the page links to them as `figures/<name>.pdf`.
+    """
+    short = {scale: summary.summarise(table) for scale, table in evidence.tables.items()}
+    chosen = verdict.standing(short["meso"])
+    sections = [
+        _headline(short["meso"], chosen),
+        _setting(evidence),
+        _ensembles(evidence, folder),
+        *([_tokens(evidence.reconstruction, evidence, folder)] if evidence.reconstruction is not None else []),
+        *(_rollouts(evidence, scale, chosen, folder) for scale in SCALES),
+        *(_hotspots(evidence.tables[scale], scale, folder) for scale in SCALES),
+        _scores(short),
+        _costs(evidence, folder),
+        _training(evidence.histories, folder),
+        _provenance(evidence),
+    ]
+    settings = yaml.safe_dump(evidence.study.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+    return page.Page(evidence.study.name, verdict.sentence(short["meso"]), sections, settings)
+
+
+def _headline(short: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
+    runs = [*chosen.items(), ("persistence", None)]
+    table = _comparison(short, runs, tuple(verdict.HEADLINES), "headline")
+    return Section("headline", "Headline", tables=[table._replace(caption="Error at meso scale, root mean square.")])
+
+
+def _setting(evidence: Evidence) -> Section:
+    study, rows = evidence.study, []
+    for scale in ("micro", "meso"):
+        truth, what = evidence.ensembles[scale], study.ensembles[scale]
+        cell, split = schema.cell_size(truth), what.split
+        rows.append(
+            [
+                Cell(scale),
+                Cell(f"{truth.sizes['case']} ({split.train} / {split.validation} / {split.test})"),
+                Cell(f"{what.cells[0]} × {what.cells[1]}, stored {truth.sizes['y']} × {truth.sizes['x']}"),
+                Cell(page.display(cell, "m")),
+                Cell(f"{truth.sizes['time']} every {page.display(schema.interval(truth), 's')}"),
+                Cell(page.span(truth["particle_velocity"].values, "m s-1")),
+                Cell(page.percentages(truth["porosity"].values)),
+                Cell(costs.seconds(float(truth.attrs.get("core_seconds", math.nan)))),
+            ]
+        )
+    columns = ["ensemble", "cases (training / validation / test)", "cells", "stored cell", "snapshots"]
+    columns += ["particle velocity", "porosity", "simulation"]
+    where = machine.describe()
+    memory = f", {where.memory / 2**30:.0f} GiB" if where.memory else ""
+    text = [
+        "A shock runs into HMX with pores, from left to right. It collapses the pores; where they were, hotspots "
+        "ignite and grow. The models see the first snapshots of a test case and predict all later ones.",
+        f"A cell is hot above {study.evaluation.hotspot_temperature:g} K. Errors count snapshots after number "
+        f"{study.evaluation.start}, from which all predictions start. The page was made on {where.processor}, "
+        f"{where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}.",
+    ]
+    return Section("setting", "What was run", text, [Table("ensembles", "The ensembles.", columns, rows)])
+
+
+def _ensembles(evidence: Evidence, folder: Path) -> Section:
+    shown = []
+    for scale in SCALES:
+        truth = evidence.ensembles[scale]
+        cases = _first(truth["case"].values, GALLERY)
+        snapshots = _snapshots(evidence, scale)
+        caption = f"Simulated {scale} cases: pores at the start, then the temperature as the shock crosses."
+        shown.append(_save(gallery.ensemble(truth, cases, snapshots), f"ensemble_{scale}", folder, caption))
+    return Section("ensemble", "Ensembles", shown=shown)
+
+
+def _tokens(decoded: xr.Dataset, evidence: Evidence, folder: Path) -> Section:
+    truth = evidence.ensembles["micro"]
+    case, snapshot = int(decoded["case"].values[0]), _snapshots(evidence, "micro")[-2:][0]
+    figure = gallery.reconstruction(truth, decoded, case, snapshot)
+    time = figures.instant(float(truth["time"].values[snapshot]))
+    caption = f"Test case {case} at {time}: simulated, encoded to tokens and decoded again, and what that lost."
+    what = evidence.study.tokenizer
+    text = [
+        f"A token stands for {what.downsampling} × {what.downsampling} stored cells of a field and holds "
+        f"{what.latent_channels} numbers. What the tokenizer loses, no dynamics on tokens can bring back."
+    ]
+    return Section("tokens", "Tokenizer", text, shown=[_save(figure, "reconstruction", folder, caption)])
+
+
+def _rollouts(evidence: Evidence, scale: str, chosen: Mapping[str, int | None], folder: Path) -> Section:
+    truth, stores = evidence.ensembles[scale], _stores(evidence.predictions[scale], chosen)
+    case = int(min(stores[0]["case"].values))
+    real = {name: values for name, values in scores.load_case(truth, case).items() if name in SHOWN_FIELDS}
+    made = [_rollout(one, case) for one in stores]
+    snapshots, times = _snapshots(evidence, scale), truth["time"].values
+    thin = -(-truth.sizes["x"] // FILM_WIDTH)
+    films = [film.film(case, field, real, made, times, thin=thin) for field in SHOWN_FIELDS]
+    members = max((one.sizes.get("sample", 1) for one in stores), default=1)
+    text = [f"Test case {case}, simulated and predicted." + (" Of tessera, one member is shown." * (members > 1))]
+    shown = [
+        _save(
+            gallery.rollouts(real, made, field, snapshots, times),
+            f"rollout_{scale}_{field}",
+            folder,
+            f"{figures.LOOKS[field].label.capitalize()} of {scale} test case {case}: simulation, predictions, errors.",
+        )
+        for field in SHOWN_FIELDS
+    ]
+    name = f"Roll-outs at {scale} scale"
+    return Section(f"rollouts-{scale}", name, text, shown=shown[:1], films=films, folded=shown[1:])
+
+
+def _hotspots(table: pd.DataFrame, scale: str, folder: Path) -> Section:
+    band = "Lines are means over test cases and seeds, bands one standard deviation; an undefined value is left out."
+    shown = [
+        _save(curves.hotspots(table), f"hotspots_{scale}", folder, f"Hotspots of the {scale} test cases. {band}"),
+        _save(
+            curves.errors(table, ("temperature_rmse", "pressure_rmse", "hotspot_area", "hotspot_temperature")),
+            f"errors_{scale}",
+            folder,
+            "How errors grow with time: root mean square over test cases and seeds.",
+        ),
+    ]
+    return Section(f"hotspots-{scale}", f"Hotspots at {scale} scale", shown=shown)
+
+
+def _scores(short: Mapping[str, pd.DataFrame]) -> Section:
+    tables = []
+    for scale in SCALES:
+        runs = [run for run, _, _ in curves.runs(short[scale], _models(short[scale]))]
+        present = [name for name in SCORED if (short[scale]["metric"] == name).any()]
+        caption = f"{scale} test cases: mean ± standard deviation over cases and seeds, the best in bold."
+        tables.append(_comparison(short[scale], runs, present, f"scores-{scale}")._replace(caption=caption))
+    text = ["Errors are root mean squares over cells and snapshots of a case; lower is better but for the overlap."]
+    return Section("scores", "Scores", text, tables)
+
+
+def _costs(evidence: Evidence, folder: Path) -> Section:
+    shared = costs.shared_training(evidence.histories)
+    bill = costs.bill(evidence.predictions["meso"], evidence.ensembles["meso"], evidence.ensembles["micro"], shared)
+    columns = ["model", "simulations", "shared training", "training", "prediction of a case"]
+    columns += ["simulation of a case", "speed-up", "pays off from"]
+    rows = []
+    for row in bill.itertuples():
+        spent = [getattr(row, name) for name in ("data", "shared", "training", "prediction", "simulation")]
+        cells = [Cell(costs.named(row)), *(Cell(costs.seconds(value), value) for value in spent)]
+        cells.append(Cell(f"{row.speed_up:.3g} ×", row.speed_up))
+        cells.append(Cell(f"{row.break_even:.0f} cases" if math.isfinite(row.break_even) else "never"))
+        rows.append(cells)
+    caption = (
+        "What each model cost at meso scale, in core-seconds. Shared training: tokenizers and micro dynamics, paid "
+        "once for any number of meso models. A prediction is one member of one case. Pays off from: new cases after "
+        "which simulations, training and predictions together cost less than simulating."
+    )
+    stages = costs.stages(evidence.measured)
+    note = f"Processor time of all jobs, {costs.seconds(float(stages['core_seconds'].sum()))} together."
+    shown = [_save(costs.chart(stages), "costs", folder, note)] if len(stages) else []
+    return Section("costs", "Costs", tables=[Table("costs-models", caption, columns, rows)], shown=shown)
+
+
+def _training(histories: Mapping[str, pd.DataFrame], folder: Path) -> Section:
+    records = {name: _record(name, history) for name, history in histories.items() if len(history)}
+    caption = (
+        "Training loss (thin) and validation error (thick) of every training. They are different measures: the loss "
+        "weighs hot cells and short horizons, the error is that of whole validation cases."
+    )
+    return Section("training", "Training", shown=[_save(curves.histories(records), "training", folder, caption)])
+
+
+def _provenance(evidence: Evidence) -> Section:
+    rows = []
+    named = {f"{scale} ensemble": evidence.ensembles[scale] for scale in SCALES}
+    for scale in SCALES:
+        for one in evidence.predictions[scale].values():
+            run = scores.run_of(one)
+            named[f"{scale} prediction, {curves.label(run.model, run.n_meso)}, seed {run.seed}"] = one
+    for name, dataset in named.items():
+        found = [str(dataset.attrs.get(key, "unknown")) for key in ("git_revision", "section_digest", "source_digest")]
+        rows.append([Cell(name), *map(Cell, found)])
+    table = Table("files", "What made each store.", ["store", "revision", "settings", "sources"], rows)
+    removed = max(float(one.attrs.get("largest_removed_energy_share", 0.0)) for one in evidence.ensembles.values())
+    used = ", ".join(f"{name} {version}" for name, version in versions().items())
+    content = digest(evidence.study.model_dump(mode="json"))
+    text = [f"This page: revision {git_revision()}, settings {content}; {used}."]
+    text.append(f"The solver's caps removed at most {removed:.2%} of the energy that the shock brought into a case.")
+    return Section("provenance", "Provenance", text, [table])
+
+
+def _comparison(short: pd.DataFrame, runs: Sequence[tuple[str, Any]], metrics: Sequence[str], name: str) -> Table:
+    rows = []
+    for metric in metrics:
+        unit = scores.units()[metric]
+        values = [verdict.value(short, model, n_meso, metric) for model, n_meso in runs]
+        best = _best(values, scores.better(metric))
+        deviations = [_deviation(short, model, n_meso, metric) for model, n_meso in runs]
+        label = verdict.HEADLINES.get(metric) or SAID.get(metric) or figures.LOOKS[metric.removesuffix("_rmse")].label
+        cells = [Cell(figures.labelled(label, unit))]
+        for (model, _), value, deviation in zip(runs, values, deviations, strict=True):
+            shown = page.number(value, unit) + ("" if math.isnan(deviation) else f" ± {page.number(deviation, unit)}")
+            cells.append(Cell(shown, value, f"{name}-{model}-{metric}", not math.isnan(value) and value == best))
+        rows.append(cells)
+    return Table(name, "", ["", *(curves.label(model, n_meso) for model, n_meso in runs)], rows)
+
+
+def _deviation(short: pd.DataFrame, model: str, n_meso: int | None, metric: str) -> float:
+    rows = short[(short["model"] == model) & (short["metric"] == metric)]
+    rows = rows[rows["n_meso"].isna()] if n_meso is None or pd.isna(n_meso) else rows[rows["n_meso"] == n_meso]
+    return float(rows["std"].iloc[0]) if len(rows) else math.nan
+
+
+def _best(values: Sequence[float], better: str | None) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    if not known or better is None:
+        return math.nan
+    return max(known) if better == "higher" else min(known)
+
+
+def _models(short: pd.DataFrame) -> list[str]:
+    return [model for model in (*figures.NAMES, *sorted(set(short["model"]) - set(figures.NAMES))) if model != "truth"]
+
+
+def _stores(predictions: Mapping[str, xr.Dataset], chosen: Mapping[str, int | None]) -> list[xr.Dataset]:
+    """Return one store per model, in the order of the headline: the run that stands there, of the first seed."""
+    found = []
+    for model, n_meso in chosen.items():
+        ours = [one for one in predictions.values() if scores.run_of(one).model == model]
+        of_it = [one for one in ours if scores.run_of(one).n_meso == n_meso] or ours
+        found += sorted(of_it, key=lambda one: scores.run_of(one)[1:])[:1]
+    return found
+
+
+def _rollout(prediction: xr.Dataset, case: int) -> Rollout:
+    run = scores.run_of(prediction)
+    first = prediction.isel(sample=0) if "sample" in prediction.sizes else prediction
+    fields = {name: values for name, values in scores.load_case(first, case).items() if name in SHOWN_FIELDS}
+    return Rollout(run.model, curves.trained_on(run.n_meso or 0), fields)
+
+
+def _record(name: str, history: pd.DataFrame) -> pd.DataFrame:
+    losses = [column for column in history.columns if column.startswith("loss_")]
+    record = pd.DataFrame(
+        {
+            "progress": history["core_seconds"],
+            "training": history[losses].sum(axis=1, min_count=1),
+            "validation": history.get("error", np.nan),
+        }
+    ).astype(float)
+    model = name.split("/")[0]
+    record.attrs |= {"progress": "core-seconds", "model": costs.TINTS.get(model, model)}
+    return record
+
+
+def _snapshots(evidence: Evidence, scale: str) -> list[int]:
+    last = evidence.ensembles[scale].sizes["time"] - 1
+    return sorted({min(number, last) for number in evidence.study.evaluation.snapshots[scale]})
+
+
+def _first(cases: np.ndarray, count: int) -> list[int]:
+    return sorted(int(case) for case in cases)[:count]
+
+
+def _save(figure: Figure, name: str, folder: Path, caption: str) -> Shown:
+    saved = figures.save(figure, folder / f"{name}.pdf")
+    return Shown(name, page.uri(saved.png, "png"), saved.width, saved.height, f"figures/{name}.pdf", caption)

@@ -1,0 +1,105 @@
+"""From predictions to scores and the report: one function per command."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from tessera.data import schema, store
+from tessera.errors import DataError
+from tessera.evaluation import costs, page, scores, summary
+from tessera.evaluation.report import Evidence, compose
+from tessera.study import Study
+
+SCALES = ("micro", "meso")
+log = logging.getLogger("tessera")
+
+
+def score(study: Study, scale: str, ensemble: Path, predictions: Sequence[Path], out: Path, short: Path) -> None:
+    """Score predictions of a scale against the truth: the tidy table as Parquet, its summary as CSV."""
+    truth = _open(study, ensemble)
+    made = {str(path): _open(study, path) for path in predictions}
+    found = scores.table(
+        truth, made, scale=scale, threshold=study.evaluation.hotspot_temperature, start=study.evaluation.start
+    )
+    summary.save(found, out, short)
+    log.info("%s: %d values of %d predictions", out, len(found), len(made))
+
+
+def report(study: Study, results: Path, out: Path) -> None:
+    """Write the report of a study from its results: one page, and its figures as PDF beside it.
+
+    Parameters
+    ----------
+    study
+        The study; of what lies in the results, only what it asks for is told.
+    results
+        Folder of its results.
+    out
+        The page; figures land in the folder `figures` beside it.
+    """
+    evidence = _gather(study, results)
+    with store.whole(out.parent / "figures") as beside:
+        beside.mkdir()
+        text = page.render(compose(evidence, beside))
+    store.write_text(out, text)
+    log.info("%s: %.1f MB", out, len(text) / 1e6)
+
+
+def _gather(study: Study, results: Path) -> Evidence:
+    with_tokens = "tessera" in study.models
+    predictions = {
+        scale: {str(path): _open(study, path) for path in _predictions(study, scale, results / "predictions" / scale)}
+        for scale in SCALES
+    }
+    return Evidence(
+        study=study,
+        ensembles={scale: _open(study, results / "ensembles" / f"{scale}.json") for scale in SCALES},
+        predictions=predictions,
+        tables={scale: summary.load(results / "scores" / f"{scale}.parquet") for scale in SCALES},
+        reconstruction=_open(study, results / "reconstructions" / "micro.json") if with_tokens else None,
+        histories={name: _history(results / "models" / f"{name}.jsonl") for name in _trainings(study)},
+        measured=costs.benchmarks(results / "benchmarks"),
+    )
+
+
+def _open(study: Study, manifest: Path) -> xr.Dataset:
+    dataset = store.open_zarr(manifest)
+    if dataset.attrs.get("study") != study.name:
+        raise DataError(
+            f"{manifest}: expected a store of study {study.name!r}, got one of {dataset.attrs.get('study')!r}"
+        )
+    schema.check(dataset, str(manifest), fields=scores.fields_of(dataset), sample=None)
+    return dataset
+
+
+def _predictions(study: Study, scale: str, folder: Path) -> list[Path]:
+    """Return the predictions that the study asks for; at micro scale, tessera is the model that saw no meso case."""
+    micro = [("tessera", 0, 0)] if scale == "micro" else []
+    runs = [
+        *(run for run in micro if run[0] in study.models),
+        *((model, *run) for model in study.models for run in study.runs(model) if not (micro and model == "tessera")),
+    ]
+    return [folder / model / f"n{n_meso}_s{seed}_test.json" for model, n_meso, seed in runs]
+
+
+def _trainings(study: Study) -> list[str]:
+    names = []
+    if "tessera" in study.models:
+        names += [f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in study.tokenizer.fields]
+        names.append("coupled")
+    return names + [f"{model}/n{n_meso}_s{seed}" for model in study.models for n_meso, seed in study.runs(model)]
+
+
+def _history(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"{path}: expected the history of a training, found none")
+    try:
+        return pd.read_json(path, lines=True)
+    except ValueError as error:
+        raise DataError(f"{path}: expected one JSON object per line, got {str(error).splitlines()[0]}") from None
+
+
+__all__ = ["report", "score"]
