@@ -84,6 +84,16 @@ def test_a_step_moves_with_the_state_by_its_stride_and_not_by_cells(axis):
             assert torch.allclose(moved, before[name].index_select(axis, middle - cells), rtol=1e-9) is same
 
 
+def test_skips_carry_every_finer_level():
+    module, given, kept = cnext(widths=[4, 6, 8], blocks=[1] * 5), [], []
+    for part in module.down_blocks:
+        part.register_forward_hook(lambda *seen: kept.append(seen[2]))
+    for part in module.merge:
+        part.register_forward_pre_hook(lambda _, seen: given.append(seen[0]))
+    module(state(FIELDS, 1, 16, 16))
+    assert torch.equal(given[0][:, 6:], kept[1]) and torch.equal(given[1][:, 4:], kept[0])
+
+
 def test_every_field_knows_every_other():
     module, now = awake(cnext()), state(FIELDS, 1, 8, 8)
     before = module(now)

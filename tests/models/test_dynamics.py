@@ -96,6 +96,17 @@ def test_negative_answers_of_the_paper_pass_a_slope(last, least):
     torch.testing.assert_close(made(drawn(1, 2, 4, 4)), torch.full((1, 1, 4, 4), -least))
 
 
+def test_skips_carry_both_finer_levels():
+    made, seen = UNetMap(2, 2, base=4, last="leaky", padding="zeros", residual=False), {}
+    for name in ("fine", "middle", "middle_up", "fine_up"):
+        getattr(made, name).register_forward_hook(
+            lambda _, given, answer, name=name: seen.update({name: (*given, answer)})
+        )
+    made(drawn(1, 2, 8, 8))
+    for name, below in (("middle", 16), ("fine", 8)):
+        assert torch.equal(seen[name + "_up"][0][:, below:], seen[name][-1])
+
+
 @MAPS
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 6), (20, 32)])
 def test_tokens_of_any_number_are_stepped(maps, size):

@@ -46,7 +46,7 @@ def test_tokens_of_a_state_can_be_stepped_and_said_in_fields_of_its_size():
     assert {name: value.shape for name, value in later.items()} == dict.fromkeys(FIELDS, (2, 8, 12))
 
 
-def test_a_forecastforecast_repeats_with_its_generator_alone():
+def test_a_drawn_forecast_repeats_with_its_generator_alone():
     model, now = tessera(), latents()
     one, again, other = (model.sample(now, generator(seed)) for seed in (0, 0, 1))
     for name in FIELDS:
@@ -96,7 +96,7 @@ def test_the_order_of_a_dictionary_means_nothing():
 
 
 @pytest.mark.parametrize("log_variance", [True, False])
-def test_forecasts_can_be_forecastwhere_variances_evolve(log_variance):
+def test_forecasts_can_be_drawn_where_variances_evolve(log_variance):
     model = tessera(log_variance=log_variance)
     assert model.probabilistic is log_variance
     tokens = model.step(model.encode(state(FIELDS, 1, 8, 8)))

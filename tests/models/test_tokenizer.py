@@ -111,6 +111,14 @@ def test_white_latents_have_no_mean_and_unit_deviation_and_decode_alike(kind):
     assert (before.mean.std(dim=(0, 2, 3)) - 1.0).abs().max() > 0.02
 
 
+def test_what_is_whitened_twice_still_decodes_alike():
+    module, field = tokenizer(), drawn(1, 16, 16)
+    decoded = module.decode(module.encode(field).mean)
+    for n in (1.0, 2.0):
+        module.whiten(n * torch.tensor([1.0, -1.0, 0.5, 3.0]), torch.tensor([0.5, 1.0, 2.0, 4.0]) / n)
+        torch.testing.assert_close(module.decode(module.encode(field).mean), decoded, rtol=1e-4, atol=1e-5)
+
+
 def test_variances_are_whitened_as_means_are():
     module, field = tokenizer(), drawn(1, 16, 16)
     before = module.encode(field)
