@@ -6,7 +6,7 @@ import torch
 from tessera.errors import ConfigError, DataError
 from tessera.models.operators import INTEGRATORS, advection, laplacian
 from tessera.models.parc import VELOCITY, Correction, FeatureUNet, Mapping, PARCv2
-from tessera.models.spade import STATISTICS, SpadeUnit, normalise
+from tessera.models.spade import STATISTICS
 from tests.models.networks import awake, count, counted, dead, drawn, state
 
 FIELDS = ["temperature", "pressure", "microstructure", "velocity_y", "velocity_x"]
@@ -114,15 +114,6 @@ def test_any_size_is_stepped_and_none_is_cropped(size):
     assert {value.shape for value in later.values()} == {(2, *size)}
 
 
-@pytest.mark.parametrize("statistics", STATISTICS)
-def test_normal_features_have_no_mean_and_unit_deviation_over_what_is_said(statistics):
-    over = STATISTICS[statistics]
-    normal = normalise(3.0 + 2.0 * drawn(3, 5, 6, 7), statistics)
-    variance, mean = torch.var_mean(normal, dim=over, correction=0)
-    torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0.0, atol=1e-5)
-    torch.testing.assert_close(variance, torch.ones_like(variance), rtol=1e-3, atol=0.0)
-
-
 @pytest.mark.parametrize(("statistics", "alone"), [("batch", False), ("instance", True), ("pixel", True)])
 def test_a_sample_knows_its_batch_mates_by_the_statistics_of_a_batch_alone(statistics, alone):
     module, now = awake(parc(statistics=statistics)), state(FIELDS, 2, 8, 8)
@@ -210,9 +201,9 @@ def test_features_have_the_resolution_of_the_state_at_any_depth(levels):
 
 @pytest.mark.parametrize(
     ("part", "arguments", "masks"),
-    [(SpadeUnit, (2, 5, 4), 2), (Mapping, (2, 5, 1, 4), 2), (Correction, (5, 4), 5)],
+    [(Mapping, (2, 5, 1, 4), 2), (Correction, (5, 4), 5)],
 )
-def test_modulation_has_no_dead_weight(part, arguments, masks):
+def test_mapping_and_correction_have_no_dead_weight(part, arguments, masks):
     module = awake(part(*arguments, "zeros", "pixel").double(), size=0.3)
     assert dead(module, [module(drawn(2, 5, 8, 8).double(), drawn(2, masks, 8, 8, seed=1).double())]) == []
 
