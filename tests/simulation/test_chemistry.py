@@ -70,6 +70,13 @@ def test_finer_steps_converge_to_the_exact_burn():
     assert (orders > 0.9).all(), f"expected order 1, observed {orders} from {errors}"
 
 
+@pytest.mark.parametrize(("T", "duration"), [(1700.0, 1e-10), (2000.0, 2e-10), (2500.0, 1e-10), (2500.0, 5e-10)])
+def test_one_step_through_an_explosion_releases_what_many_do(T, duration):
+    """To 4 % of the heat of reaction in the middle of the fastest burn, over twenty and more steps of a flow."""
+    reference = exact(T, duration)[0, -1]
+    assert burnt(T, duration, 1)[0] == pytest.approx(reference, abs=0.04 * 5.86e6)
+
+
 def test_substeps_follow_an_explosion_within_one_step_of_the_flow():
     """In one call of a microsecond a cell burns to the end, and is as hot as its heat of reaction makes it."""
     before, after = start(1600.0), burnt(1600.0, 1e-6, 1)

@@ -211,6 +211,22 @@ def test_no_cell_burns_more_than_it_holds():
     assert seen > 100
 
 
+def test_a_shear_flow_decays_and_heats_as_its_viscosity_says():
+    """v = V cos(k x) decays as exp(-nu k^2 t); what it loses becomes heat where it is sheared, not where it was."""
+    n, dx, speed, viscosity, end = 50, 2e-8, 10.0, 0.05, 2e-9
+    x, k = (np.arange(n) + 0.5) / n, np.pi / (n * dx)
+    state = conserved((n, 1891.0, 0.0, 0.0))
+    state[2] = 1891.0 * speed * np.cos(np.pi * x)
+    state[3] = 0.5 * state[2] ** 2 / 1891.0
+    box = until(flow(state, sides=(WALL, WALL, OPEN), viscosity=viscosity, cell_size=dx), end)
+    decay = np.exp(-viscosity / 1891.0 * k**2 * end)
+    v = box.state[2, 0] / box.state[0, 0]
+    np.testing.assert_allclose(v, decay * speed * np.cos(np.pi * x), atol=0.01 * speed)
+    heat = box.state[3, 0] / box.state[0, 0] - 0.5 * v**2
+    expected = 0.5 * speed**2 * (1.0 - decay**2) * np.sin(np.pi * x) ** 2
+    np.testing.assert_allclose(heat, expected, atol=0.03 * expected.max())
+
+
 def test_momentum_changes_only_at_walls():
     state = grid.at_rest(pore(24, 60, (12.0, 40.0), 5.0), HMX, np.float64)
     state[:, :, 20:32] = conserved((12, SHOCKED.density, 1000.0, SHOCKED.energy), rows=24)
