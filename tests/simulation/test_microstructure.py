@@ -89,17 +89,19 @@ def test_a_packing_has_the_porosity_that_was_asked(seed):
     assert all(9e-7 <= pore.diameter <= 4.0e-6 for pore in pores)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_packed_pores_keep_their_gap_the_borders_and_the_inlet(seed):
-    pores = drawn(PACKING, seed)
+    """Dense enough that a gap half as wide would be used."""
+    crowded = PACKING._replace(porosity=(0.18, 0.18), gap=6e-7)
+    pores = drawn(crowded, seed)
     shares = [pore_fraction([pore], CELLS, CELL) > 0.0 for pore in pores]
-    assert len(pores) > 3
+    assert len(pores) > 8
     for number, one in enumerate(shares):
         away = distance_transform_edt(~one) * CELL  # between centres of cells: a cell more than the solid between
         for other in shares[number + 1 :]:
-            assert away[other].min() - CELL >= PACKING.gap - 1e-12
+            assert away[other].min() - CELL >= crowded.gap - 1e-12
     everything = np.logical_or.reduce(shares)
-    assert not everything[:, : round(PACKING.inlet / CELL)].any()
+    assert not everything[:, : round(crowded.inlet / CELL)].any()
     assert not (everything[0].any() or everything[-1].any() or everything[:, -1].any())
 
 

@@ -46,6 +46,16 @@ def test_a_mirrored_pore_has_the_mirrored_flow_to_the_last_bit(dtype):
     np.testing.assert_array_equal(mirrored, one.state)
 
 
+def test_columns_that_the_shock_has_not_reached_may_be_left_out():
+    narrow, wide = fed(SOLID), fed(SOLID)
+    wide._columns = SOLID.shape[1]
+    for _ in range(25):
+        narrow.advance(1.0)
+        wide.advance(1.0)
+    assert 16 < narrow._columns < SOLID.shape[1]
+    np.testing.assert_allclose(narrow.state, wide.state, rtol=1e-9, atol=1e-3)
+
+
 def test_what_enters_is_what_the_inlet_feeds():
     """But for a start that the impulsive inlet makes once."""
     box = fed(np.ones((4, 120)), kinetics=INERT)
