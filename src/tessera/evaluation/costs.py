@@ -94,7 +94,7 @@ def chart(costs: pd.DataFrame) -> Figure:
         figure = figures.canvas(figures.WIDTH, height)
         axes = figure.add_axes((2.75 / figures.WIDTH, 0.5 / height, 5.3 / figures.WIDTH, (height - 0.6) / height))
         tints = [figures.colour(TINTS[stage]) if stage in TINTS else "#6b6b6b" for stage in costs["stage"]]
-        places = np.arange(len(costs))
+        places = range(len(costs))
         axes.barh(places, costs["core_seconds"], color=tints, height=0.66)
         longest = float(costs["core_seconds"].max())
         for place, row in zip(places, costs.itertuples(), strict=True):

@@ -8,7 +8,7 @@ shared by the truth and all models. Figures are made without global state, from 
 import hashlib
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -24,7 +24,7 @@ from tessera.data.schema import FIELDS
 
 WIDTH = 9.0
 DPI = 125
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.titlesize": 9.0,
@@ -288,7 +288,7 @@ def _draw(axes: Axes, values: np.ndarray, colormap: str, scale: tuple[float, flo
 
 def _map(colormap: str) -> colors.Colormap:
     found = matplotlib.colormaps[colormap].copy()
-    found.set_bad([part / 255 for part in UNDEFINED_RGB])
+    found.set_bad("#{:02x}{:02x}{:02x}".format(*UNDEFINED_RGB))
     return found
 
 

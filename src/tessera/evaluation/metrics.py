@@ -157,7 +157,7 @@ class Sums(NamedTuple):
 
     Attributes
     ----------
-    count
+    defined
         Number of defined and finite values.
     total, squares
         Their sum and the sum of their squares, as exact fractions.
@@ -165,7 +165,7 @@ class Sums(NamedTuple):
         Numbers of infinite and of undefined values.
     """
 
-    count: int
+    defined: int
     total: Fraction
     squares: Fraction
     infinite: int
@@ -174,24 +174,24 @@ class Sums(NamedTuple):
     @property
     def mean(self) -> float:
         """Mean of the defined values: `nan` without one, infinite where one is infinite."""
-        return self._of(lambda: float(self.total / self.count))
+        return self._of(lambda: float(self.total / self.defined))
 
     @property
     def root_mean_square(self) -> float:
         """Square root of the mean square of the defined values: `nan` without one, infinite where one is."""
-        return self._of(lambda: math.sqrt(self.squares / self.count))
+        return self._of(lambda: math.sqrt(self.squares / self.defined))
 
     @property
     def std(self) -> float:
         """Standard deviation (n - 1) of the defined values, `nan` with fewer than two or an infinite one."""
-        if self.count < 2 or self.infinite:
+        if self.defined < 2 or self.infinite:
             return math.nan
-        return math.sqrt((self.squares - self.total**2 / self.count) / (self.count - 1))
+        return math.sqrt((self.squares - self.total**2 / self.defined) / (self.defined - 1))
 
     def _of(self, finite: Callable[[], float]) -> float:
         if self.infinite:
             return math.inf
-        return finite() if self.count else math.nan
+        return finite() if self.defined else math.nan
 
 
 def gather(values: Iterable[float]) -> Sums:
@@ -205,11 +205,11 @@ def gather(values: Iterable[float]) -> Sums:
 
 def combine(parts: Iterable[Sums]) -> Sums:
     """Return the sums of all parts together, in any order."""
-    count, total, squares, infinite, undefined = 0, Fraction(), Fraction(), 0, 0
+    defined, total, squares, infinite, undefined = 0, Fraction(), Fraction(), 0, 0
     for part in parts:
-        count, total, squares = count + part.count, total + part.total, squares + part.squares
+        defined, total, squares = defined + part.defined, total + part.total, squares + part.squares
         infinite, undefined = infinite + part.infinite, undefined + part.undefined
-    return Sums(count, total, squares, infinite, undefined)
+    return Sums(defined, total, squares, infinite, undefined)
 
 
 def _finite(field: np.ndarray) -> np.ndarray:

@@ -20,7 +20,6 @@ from tessera.evaluation import costs, curves, figures, film, gallery, machine, p
 from tessera.evaluation.gallery import Rollout
 from tessera.evaluation.page import Cell, Section, Shown, Table
 from tessera.provenance import digest, git_revision, versions
-from tessera.study import Study
 
 SCALES = ("meso", "micro")
 SHOWN_FIELDS = ("temperature", "pressure", "microstructure")
@@ -52,8 +51,8 @@ class Evidence(NamedTuple):
 
     Attributes
     ----------
-    study
-        The study.
+    settings
+        All settings of the study by their names in its file, as plain values.
     ensembles
         By scale.
     predictions
@@ -68,7 +67,7 @@ class Evidence(NamedTuple):
         What Snakemake measured, as `costs.benchmarks` returns it.
     """
 
-    study: Study
+    settings: Mapping[str, Any]
     ensembles: Mapping[str, xr.Dataset]
     predictions: Mapping[str, Mapping[str, xr.Dataset]]
     tables: Mapping[str, pd.DataFrame]
@@ -101,8 +100,8 @@ def compose(evidence: Evidence, folder: Path) -> page.Page:
         _training(evidence.histories, folder),
         _provenance(evidence),
     ]
-    settings = yaml.safe_dump(evidence.study.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
-    return page.Page(evidence.study.name, verdict.sentence(short["meso"]), sections, settings)
+    settings = yaml.safe_dump(dict(evidence.settings), sort_keys=False, default_flow_style=None)
+    return page.Page(evidence.settings["name"], verdict.sentence(short["meso"]), sections, settings)
 
 
 def _headline(short: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
@@ -112,15 +111,15 @@ def _headline(short: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
 
 
 def _setting(evidence: Evidence) -> Section:
-    study, rows = evidence.study, []
+    settings, rows = evidence.settings, []
     for scale in ("micro", "meso"):
-        truth, what = evidence.ensembles[scale], study.ensembles[scale]
-        cell, split = schema.cell_size(truth), what.split
+        truth, what = evidence.ensembles[scale], settings["ensembles"][scale]
+        cell, split, cells = schema.cell_size(truth), what["split"], what["cells"]
         rows.append(
             [
                 Cell(scale),
-                Cell(f"{truth.sizes['case']} ({split.train} / {split.validation} / {split.test})"),
-                Cell(f"{what.cells[0]} × {what.cells[1]}, stored {truth.sizes['y']} × {truth.sizes['x']}"),
+                Cell(f"{truth.sizes['case']} ({split['train']} / {split['validation']} / {split['test']})"),
+                Cell(f"{cells[0]} × {cells[1]}, stored {truth.sizes['y']} × {truth.sizes['x']}"),
                 Cell(page.display(cell, "m")),
                 Cell(f"{truth.sizes['time']} every {page.display(schema.interval(truth), 's')}"),
                 Cell(page.span(truth["particle_velocity"].values, "m s-1")),
@@ -135,8 +134,8 @@ def _setting(evidence: Evidence) -> Section:
     text = [
         "A shock runs into HMX with pores, from left to right. It collapses the pores; where they were, hotspots "
         "ignite and grow. The models see the first snapshots of a test case and predict all later ones.",
-        f"A cell is hot above {study.evaluation.hotspot_temperature:g} K. Errors count snapshots after number "
-        f"{study.evaluation.start}, from which all predictions start. The page was made on {where.processor}, "
+        f"A cell is hot above {settings['evaluation']['hotspot_temperature']:g} K. Errors count snapshots after number "
+        f"{settings['evaluation']['start']}, from which all predictions start. The page was made on {where.processor}, "
         f"{where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}.",
     ]
     return Section("setting", "What was run", text, [Table("ensembles", "The ensembles.", columns, rows)])
@@ -159,10 +158,10 @@ def _tokens(decoded: xr.Dataset, evidence: Evidence, folder: Path) -> Section:
     figure = gallery.reconstruction(truth, decoded, case, snapshot)
     time = figures.instant(float(truth["time"].values[snapshot]))
     caption = f"Test case {case} at {time}: simulated, encoded to tokens and decoded again, and what that lost."
-    what = evidence.study.tokenizer
+    what = evidence.settings["tokenizer"]
     text = [
-        f"A token stands for {what.downsampling} × {what.downsampling} stored cells of a field and holds "
-        f"{what.latent_channels} numbers. What the tokenizer loses, no dynamics on tokens can bring back."
+        f"A token stands for {what['downsampling']} × {what['downsampling']} stored cells of a field and holds "
+        f"{what['latent_channels']} numbers. What the tokenizer loses, no dynamics on tokens can bring back."
     ]
     return Section("tokens", "Tokenizer", text, shown=[_save(figure, "reconstruction", folder, caption)])
 
@@ -260,7 +259,7 @@ def _provenance(evidence: Evidence) -> Section:
     table = Table("files", "What made each store.", ["store", "revision", "settings", "sources"], rows)
     removed = max(float(one.attrs.get("largest_removed_energy_share", 0.0)) for one in evidence.ensembles.values())
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    content = digest(evidence.study.model_dump(mode="json"))
+    content = digest(evidence.settings)
     text = [f"This page: revision {git_revision()}, settings {content}; {used}."]
     text.append(f"The solver's caps removed at most {removed:.2%} of the energy that the shock brought into a case.")
     return Section("provenance", "Provenance", text, [table])
@@ -332,7 +331,7 @@ def _record(name: str, history: pd.DataFrame) -> pd.DataFrame:
 
 def _snapshots(evidence: Evidence, scale: str) -> list[int]:
     last = evidence.ensembles[scale].sizes["time"] - 1
-    return sorted({min(number, last) for number in evidence.study.evaluation.snapshots[scale]})
+    return sorted({min(number, last) for number in evidence.settings["evaluation"]["snapshots"][scale]})
 
 
 def _first(cases: np.ndarray, count: int) -> list[int]:

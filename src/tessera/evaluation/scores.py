@@ -108,7 +108,7 @@ def table(
         cases = prediction["case"].values if where == next(iter(predictions)) else cases
         if sorted(prediction["case"].values) != sorted(cases):
             raise DataError(f"{where}: case: expected {sorted(cases)}, as scored before, got another set")
-    frames = []
+    frames: list[pd.DataFrame] = []
     for case in sorted(cases):
         fields = load_case(truth, case)
         frames += _reference_rows(fields, truth["time"].values, setting, int(case))

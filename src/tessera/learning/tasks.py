@@ -5,7 +5,7 @@ pixel space, and a latent model end to end, from pixels through tokens to pixels
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -87,14 +87,12 @@ class Reconstruct:
     def losses(self, batch: tuple[float, State]) -> dict[str, Tensor]:
         """Return the weighted error, the error at edges, and the divergence once it counts."""
         progress, state = batch
-        token = self.module.encode(state[self.field])
-        drawn = token.mean
-        late = progress >= self.divergence.since and self.divergence.weight > 0.0
-        if late:
-            drawn = token.mean + torch.exp(0.5 * token.log_var) * torch.randn_like(token.mean)
+        mean, log_var = cast("tuple[Tensor, Tensor]", self.module.encode(state[self.field]))
+        if self.divergence.weight == 0.0 or progress < self.divergence.since:
+            return self._errors(self.module.decode(mean), state)
+        drawn = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
         terms = self._errors(self.module.decode(drawn), state)
-        if late:
-            terms["divergence"] = self.divergence.weight * loss.kl_divergence(token.mean, token.log_var)
+        terms["divergence"] = self.divergence.weight * loss.kl_divergence(mean, log_var)
         return terms
 
     @torch.no_grad()
@@ -130,15 +128,16 @@ class Reconstruct:
 def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
     """Give a tokenizer the mean and deviation of its latents over training cases, per channel."""
     module.eval()
-    means, squares, count = 0.0, 0.0, 0
+    total = square = torch.zeros((), dtype=torch.float64)
+    count = 0
     for part in frames:
         for case in part.fields[field]:
             latent = module.encode(case).mean.double()
-            means = means + latent.sum(dim=(0, 2, 3))
-            squares = squares + latent.square().sum(dim=(0, 2, 3))
+            total = total + latent.sum(dim=(0, 2, 3))
+            square = square + latent.square().sum(dim=(0, 2, 3))
             count += latent.numel() // latent.shape[1]
-    mean = torch.as_tensor(means) / count
-    std = (torch.as_tensor(squares) / count - mean.square()).clamp_min(1e-12).sqrt()
+    mean = total / count
+    std = (square / count - mean.square()).clamp_min(1e-12).sqrt()
     module.whiten(mean.float(), std.float())
 
 

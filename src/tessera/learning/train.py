@@ -77,7 +77,10 @@ class Task(Protocol):
     """What is learned: everything that the loop needs to know of it."""
 
     name: str
-    module: nn.Module
+
+    @property
+    def module(self) -> nn.Module:
+        """Return what is trained."""
 
     def batch(self, progress: float, generator: torch.Generator) -> Any:
         """Return the next batch, given which part of the budget is spent."""

@@ -9,6 +9,7 @@ coefficient); Menikoff and Sewell 2002 for the shape of its heat capacity.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -357,4 +358,4 @@ def hugoniot(law: Any, particle_velocity: float) -> tuple[State, float]:
     return State(rho0 / (1.0 - x), u, e, rho0 * u**2 / x), u / x
 
 
-LAWS = {"ideal-gas": IdealGas, "mie-gruneisen": mie_gruneisen}
+LAWS: dict[str, Callable[..., Any]] = {"ideal-gas": IdealGas, "mie-gruneisen": mie_gruneisen}

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import binding
-from numba import types
+from numba.core import config, types
 from numba.extending import overload
 
 from tessera.provenance import PACKAGE, source_digest
@@ -47,7 +47,7 @@ def open_function(stub: Callable) -> Any:
 
     @overload(function, strict=False, jit_options={"error_model": "numpy", "forceinline": True})
     def choose(law, *arguments):  # noqa: ARG001
-        if isinstance(law, types.BaseNamedTuple):
+        if isinstance(law, (types.NamedTuple, types.NamedUniTuple)):
             body = bodies.dispatch(law.instance_class)
             return None if body is stub else body
         return None
@@ -83,4 +83,4 @@ def _keep_by_sources() -> None:
         beside = PACKAGE / "__pycache__"
         writable = os.access(beside if beside.is_dir() else PACKAGE, os.W_OK)
         root = beside if writable else Path.home() / ".cache" / "tessera"
-        numba.config.CACHE_DIR = str(root / f"kernels-{source_digest('physics', 'simulation')}")
+        config.CACHE_DIR = str(root / f"kernels-{source_digest('physics', 'simulation')}")  # type: ignore[attr-defined]

@@ -9,7 +9,8 @@ Tarver, Chidester and Nichols, J. Phys. Chem. 100 (1996) 5794: three steps A -> 
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from tessera.physics.law import open_function
 
@@ -160,4 +161,4 @@ def _(reaction: Tarver, A, B, C):
     return reaction.heat1 * first + reaction.heat2 * second + reaction.heat3 * third
 
 
-REACTIONS = {"inert": Inert, "tarver": Tarver}
+REACTIONS: dict[str, Callable[[], Any]] = {"inert": Inert, "tarver": Tarver}

@@ -168,7 +168,7 @@ class Flow:
             cell = np.unravel_index(np.argmax(momentum / self.state[0]), sane.shape)
         else:
             cell = np.unravel_index(np.argmin(sane), sane.shape)
-        values = ", ".join(f"{value:.4g}" for value in self.state[(slice(0, 4), *cell)])
+        values = ", ".join(f"{value:.4g}" for value in self.state[:4, cell[0], cell[1]])
         return self._invalid(cell, f"finite values and a positive density, got (rho, mx, my, E) = ({values})")
 
     def _invalid(self, cell: Any, what: str) -> ValidityError:

@@ -13,6 +13,7 @@ variables); van Leer, J. Comput. Phys. 14 (1974) 361 (limiter).
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tessera.physics.eos import pressure, sound_speed
 from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel
@@ -64,7 +65,7 @@ class Work(NamedTuple):
     flux: np.ndarray
 
 
-def workspace(columns: int, dtype: type) -> Work:
+def workspace(columns: int, dtype: npt.DTypeLike) -> Work:
     """Return the rows that sweeps over `columns` cells along x need."""
     n = columns + 2 * GHOSTS
     return Work(*(np.zeros(shape, dtype) for shape in ((3, 9, n), (2, 9, n), (2, 9, n), (2, n), (2, 7, n))))

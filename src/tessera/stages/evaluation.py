@@ -55,7 +55,7 @@ def _gather(study: Study, results: Path) -> Evidence:
         for scale in SCALES
     }
     return Evidence(
-        study=study,
+        settings=study.model_dump(mode="json"),
         ensembles={scale: _open(study, results / "ensembles" / f"{scale}.json") for scale in SCALES},
         predictions=predictions,
         tables={scale: summary.load(results / "scores" / f"{scale}.parquet") for scale in SCALES},

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 from tessera.errors import ConfigError
 from tessera.study.ensembles import Ensembles, Material, Solver
 from tessera.study.evaluation import Evaluation
-from tessera.study.networks import Dynamics, Rivals, TokenizerSection, Training
+from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
 from tessera.study.section import Section
 
 MODELS = ("tessera", "parcv2", "cnext")
@@ -108,11 +108,12 @@ class Study(Section):
 
     def runs(self, model: str) -> list[tuple[int, int]]:
         """Return the (meso cases, seed) pairs that a model is trained with."""
-        section = {
+        sections: dict[str, Transfer | PARCv2Section | CNextSection] = {
             "tessera": self.dynamics.transfer,
             "parcv2": self.rivals.parcv2,
             "cnext": self.rivals.cnext,
-        }[model]
+        }
+        section = sections[model]
         return [(cases, seed) for cases in section.meso_cases for seed in section.seeds]
 
 
@@ -129,10 +130,11 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in overlay.items():
         below = merged.get(key)
-        same = isinstance(value, Mapping) and isinstance(below, Mapping)
-        if same and value.get("kind", below.get("kind")) != below.get("kind"):
-            same = False
-        merged[key] = merge(below, value) if same else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
+            merged[key] = merge(below, value) if same_kind else value
+        else:
+            merged[key] = value
     return merged
 
 

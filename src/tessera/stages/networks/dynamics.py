@@ -142,7 +142,7 @@ class _Cases(NamedTuple):
 
     latents: Path
     ensemble: Path
-    count: int | None
+    training_cases: int | None
 
 
 def _mosaic(study: Study, tokenizers: Sequence[Path], decoupled: Sequence[Path]) -> _Mosaic:
@@ -180,7 +180,7 @@ def _mosaic(study: Study, tokenizers: Sequence[Path], decoupled: Sequence[Path])
 def _latent(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training, decoded: float) -> RollOut:
     """Return the task that learns the coupled map from latents, and from decoded fields of some weight."""
     model, fields = mosaic.model, list(mosaic.model.fields)
-    teachers, known = tokens.read_latents(study, cases.latents, fields, "train", cases.count)
+    teachers, known = tokens.read_latents(study, cases.latents, fields, "train", cases.training_cases)
     judges, _ = tokens.read_latents(study, cases.latents, fields, "validation")
     _check_tokenizers(cases.latents, known, mosaic)
     model.to(training.device_of(study)).requires_grad_(False)
@@ -190,7 +190,7 @@ def _latent(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training, dec
     if decoded:
         frames, validation = _frames(study, mosaic, cases, dataset)
     return RollOut(
-        "coupled" if cases.count is None else "transfer, latent",
+        "coupled" if cases.training_cases is None else "transfer, latent",
         model,
         Tokens(model.step, model, teachers.unit, model.probabilistic),
         training.recipe_of(section),
@@ -231,7 +231,7 @@ def _end_to_end(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training)
 
 def _frames(study: Study, mosaic: _Mosaic, cases: _Cases, dataset: xr.Dataset) -> tuple[Frames, Frames]:
     where, device = str(cases.ensemble), training.device_of(study)
-    chosen = select(dataset, "train", where, cases.count), select(dataset, "validation", where)
+    chosen = select(dataset, "train", where, cases.training_cases), select(dataset, "validation", where)
     train, validation = (read_frames(part, mosaic.scales, device) for part in chosen)
     return train, validation
 
