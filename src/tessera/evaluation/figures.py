@@ -7,6 +7,7 @@ shared by the truth and all models. Figures are made without global state, from 
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,6 +135,19 @@ def convert(values, unit: str):
 def symbol(unit: str) -> str:
     """Return the symbol of the unit in which an SI unit is shown."""
     return UNITS[unit].symbol
+
+
+def number(value: float, unit: str) -> str:
+    """Return an SI value in the unit in which it is shown, three digits, without that unit."""
+    if math.isnan(value):
+        return "undefined"
+    shown = f"{float(convert(value, unit)):.3g}"
+    return f"{float(shown):.0f}" if 1e3 <= abs(float(shown)) < 1e6 else shown
+
+
+def display(value: float, unit: str) -> str:
+    """Return an SI value with the unit in which it is shown."""
+    return f"{number(value, unit)} {symbol(unit)}".strip()
 
 
 def labelled(label: str, unit: str) -> str:

@@ -92,7 +92,7 @@ def film(
         if field in one.fields:
             pictures = _pictures(one.fields[field], field, scale, thin)
             strips.append(Strip(figures.name(one.model), one.detail, figures.colour(one.model), pictures))
-    low, high = (f"{float(figures.convert(end, unit)):.3g} {figures.symbol(unit)}".strip() for end in scale)
+    low, high = (figures.display(end, unit) for end in scale)
     colours = figures.palette(field)
     gradient = ["#{:02x}{:02x}{:02x}".format(*colours[n]) for n in np.linspace(0, len(colours) - 1, 13).astype(int)]
     return Film(case, field, low, high, gradient, [figures.instant(time) for time in times], strips)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -79,20 +78,11 @@ def uri(picture: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
-def number(value: float, unit: str) -> str:
-    """Return an SI value in the unit in which it is shown, three digits, without that unit."""
-    return "undefined" if math.isnan(value) else f"{float(figures.convert(value, unit)):.3g}"
-
-
-def display(value: float, unit: str) -> str:
-    """Return an SI value with the unit in which it is shown."""
-    return f"{number(value, unit)} {figures.symbol(unit)}".strip()
-
-
 def span(values: np.ndarray, unit: str) -> str:
     """Return the range of SI values with the unit in which they are shown."""
     low, high = float(values.min()), float(values.max())
-    return display(low, unit) if low == high else f"{number(low, unit)} to {display(high, unit)}"
+    ends = [figures.number(low, unit)] if low < high else []
+    return " to ".join([*ends, figures.display(high, unit)])
 
 
 def percentages(values: np.ndarray) -> str:

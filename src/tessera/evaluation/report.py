@@ -120,8 +120,8 @@ def _setting(evidence: Evidence) -> Section:
                 Cell(scale),
                 Cell(f"{truth.sizes['case']} ({split['train']} / {split['validation']} / {split['test']})"),
                 Cell(f"{cells[0]} × {cells[1]}, stored {truth.sizes['y']} × {truth.sizes['x']}"),
-                Cell(page.display(cell, "m")),
-                Cell(f"{truth.sizes['time']} every {page.display(schema.interval(truth), 's')}"),
+                Cell(figures.display(cell, "m")),
+                Cell(f"{truth.sizes['time']} every {figures.display(schema.interval(truth), 's')}"),
                 Cell(page.span(truth["particle_velocity"].values, "m s-1")),
                 Cell(page.percentages(truth["porosity"].values)),
                 Cell(costs.seconds(float(truth.attrs.get("core_seconds", math.nan)))),
@@ -275,7 +275,8 @@ def _comparison(short: pd.DataFrame, runs: Sequence[tuple[str, Any]], metrics: S
         label = verdict.HEADLINES.get(metric) or SAID.get(metric) or figures.LOOKS[metric.removesuffix("_rmse")].label
         cells = [Cell(figures.labelled(label, unit))]
         for (model, _), value, deviation in zip(runs, values, deviations, strict=True):
-            shown = page.number(value, unit) + ("" if math.isnan(deviation) else f" ± {page.number(deviation, unit)}")
+            known = [number for number in (value, deviation) if not math.isnan(number)] or [math.nan]
+            shown = " ± ".join(figures.number(number, unit) for number in known)
             cells.append(Cell(shown, value, f"{name}-{model}-{metric}", not math.isnan(value) and value == best))
         rows.append(cells)
     return Table(name, "", ["", *(curves.label(model, n_meso) for model, n_meso in runs)], rows)
