@@ -301,9 +301,7 @@ def _draw(axes: Axes, values: np.ndarray, colormap: str, scale: tuple[float, flo
 
 
 def _map(colormap: str) -> colors.Colormap:
-    found = matplotlib.colormaps[colormap].copy()
-    found.set_bad("#{:02x}{:02x}{:02x}".format(*UNDEFINED_RGB))
-    return found
+    return matplotlib.colormaps[colormap].with_extremes(bad="#{:02x}{:02x}{:02x}".format(*UNDEFINED_RGB))
 
 
 def _bare(axes: Axes) -> None:
