@@ -98,23 +98,20 @@ def table(
     Raises
     ------
     DataError
-        A prediction is of another scale, start, grid, time axis or set of cases than the truth asks for.
+        A prediction is of another scale, start, grid, time axis or set of cases than the truth asks for,
+        or two are of one run.
     """
     schema.check(truth, f"truth of {scale}")
     setting = Setting(threshold, schema.cell_size(truth) ** 2, schema.interval(truth), start)
-    cases = truth["case"].values[truth["split"].values == "test"]
     for where, prediction in predictions.items():
         check(prediction, truth, where, scale=scale, start=start)
-        cases = prediction["case"].values if where == next(iter(predictions)) else cases
-        if sorted(prediction["case"].values) != sorted(cases):
-            raise DataError(f"{where}: case: expected {sorted(cases)}, as scored before, got another set")
     frames: list[pd.DataFrame] = []
-    for case in sorted(cases):
+    for case in _cases(truth, predictions):
         fields = load_case(truth, case)
-        frames += _reference_rows(fields, truth["time"].values, setting, int(case))
+        frames += _reference_rows(fields, truth["time"].values, setting, case)
         for prediction in predictions.values():
             found = load_case(prediction, case)
-            frames.append(_case_rows(run_of(prediction), found, fields, truth["time"].values, setting, int(case)))
+            frames.append(_case_rows(run_of(prediction), found, fields, truth["time"].values, setting, case))
     whole = pd.concat(frames, ignore_index=True).assign(scale=scale)
     whole = whole.astype({"n_meso": "Int64", "seed": "Int64", "case": "int64"})
     whole.attrs = {"scale": scale, "threshold": threshold, "start_frame": start}
@@ -182,6 +179,23 @@ def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, 
     return found
 
 
+def _cases(truth: xr.Dataset, predictions: Mapping[str, xr.Dataset]) -> list[int]:
+    """Return the cases to score: those that every prediction is of, test cases where there is none."""
+    cases: list[int] = []
+    seen: set[Run] = set()
+    for where, prediction in predictions.items():
+        found, run = sorted(prediction["case"].values.tolist()), run_of(prediction)
+        if cases and found != cases:
+            raise DataError(f"{where}: case: expected {cases}, as scored before, got {found}")
+        if run in seen:
+            raise DataError(
+                f"{where}: expected a run not scored before, got {run.model}, n_meso {run.n_meso}, seed {run.seed}"
+            )
+        cases = found
+        seen.add(run)
+    return cases or sorted(truth["case"].values[truth["split"].values == "test"].tolist())
+
+
 def _reference_rows(
     fields: Mapping[str, np.ndarray], time: np.ndarray, setting: Setting, case: int
 ) -> Iterable[pd.DataFrame]:
@@ -211,6 +225,7 @@ def _case_rows(
         whole[f"{name}_rmse"] = metrics.gather(mean - expected[name]).root_mean_square
     whole["hotspot_iou"] = metrics.gather(overlap).mean
     alone = (means["hotspot_area"] > 0.0) != (expected["hotspot_area"] > 0.0)
+    alone |= np.isinf(means["hotspot_area"])
     whole["hotspot_mismatch"] = float(alone.mean())
     snapshots = errors | means | {"hotspot_iou": overlap}
     if ours["temperature"].shape[0] > 1:
@@ -234,8 +249,9 @@ def _member_mean(members: np.ndarray) -> np.ndarray:
 
 
 def _overlap(members: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
-    masks = metrics.hotspot_mask(members, threshold)
-    return metrics.mean_defined(metrics.intersection_over_union(masks, metrics.hotspot_mask(truth, threshold)))
+    real, masks = metrics.hotspot_mask(truth, threshold), metrics.hotspot_mask(members, threshold)
+    finite = np.isfinite(members).all(axis=(-2, -1))
+    return metrics.mean_defined(np.where(finite, metrics.intersection_over_union(masks, real), 0.0))
 
 
 def _rows(run: Run, case: int, time: np.ndarray, values: Mapping[str, np.ndarray]) -> pd.DataFrame:
