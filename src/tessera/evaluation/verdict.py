@@ -55,11 +55,11 @@ def value(summary: pd.DataFrame, model: str, n_meso: int | None, metric: str) ->
 
 
 def wins(summary: pd.DataFrame, ours: tuple[str, int | None], theirs: tuple[str, int | None]) -> list[str]:
-    """Return the headline metrics in which `ours` has the lower mean error; a defined error beats an undefined."""
+    """Return the headline metrics in which `ours` has the lower mean error; a finite error beats an undefined."""
     found = []
     for metric in HEADLINES:
         mine, other = value(summary, *ours, metric), value(summary, *theirs, metric)
-        if not math.isnan(mine) and (math.isnan(other) or mine < other):
+        if math.isfinite(mine) and (math.isnan(other) or mine < other):
             found.append(metric)
     return found
 
@@ -92,9 +92,9 @@ def _against(summary: pd.DataFrame, ours: tuple[str, int | None], theirs: tuple[
         return f"beats {who} in all {len(HEADLINES)} headline errors"
     if not better:
         return f"does not beat {who} in any of the {len(HEADLINES)} headline errors"
-    worse = [metric for metric in HEADLINES if metric not in better]
-    few, verb = (better, "wins") if len(better) <= len(worse) else (worse, "loses")
-    return f"beats {who} in {_of(len(better))} headline errors ({verb} {_list([HEADLINES[m] for m in few])})"
+    rest = [metric for metric in HEADLINES if metric not in better]
+    few, said = (better, "") if len(better) <= len(rest) else (rest, "all but ")
+    return f"beats {who} in {_of(len(better))} headline errors ({said}{_list([HEADLINES[m] for m in few])})"
 
 
 def _of(count: int) -> str:

@@ -1,0 +1,132 @@
+"""The summary: means over cases and seeds worked by hand, and files that come back as they were."""
+
+import io
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tessera.errors import DataError
+from tessera.evaluation import scores, summary
+from tests.evaluation.synthetic import START, THRESHOLD, ensemble, prediction
+
+
+def rows(model, n_meso, metric, values, unit="K"):
+    """Return whole-case rows, one per (seed, case): value."""
+    return [[model, n_meso, seed, "meso", case, math.nan, metric, v, unit] for (seed, case), v in values.items()]
+
+
+def frame(*parts):
+    table = pd.DataFrame([row for part in parts for row in part], columns=scores.COLUMNS)
+    return table.astype({"n_meso": "Int64", "seed": "Int64"})
+
+
+TABLE = frame(
+    rows("tessera", 2, "temperature_rmse", {(0, 5): 1.0, (0, 6): 2.0, (1, 5): 3.0, (1, 6): 6.0}),
+    rows("tessera", 2, "hotspot_temperature_rmse", {(0, 5): 7.0, (0, 6): math.nan}),
+    rows("tessera", 4, "hotspot_temperature_rmse", {(0, 5): math.nan, (0, 6): math.nan}),
+    rows("parcv2", 4, "temperature_rmse", {(0, 5): 1.0, (0, 6): math.inf}),
+    rows("persistence", None, "temperature_rmse", {(None, 5): 8.0, (None, 6): 10.0}),
+    [["tessera", 2, 0, "meso", 5, 1e-9, "temperature_rmse", 1e9, "K"]],
+)
+
+
+@pytest.fixture(scope="module")
+def table():
+    truth = ensemble()
+    made = {"one": prediction(truth, "tessera", 2, 0), "two": prediction(truth, "tessera", 2, 1, noise=0.2)}
+    return scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
+
+
+def line(short, model, n_meso, metric):
+    known = short[(short["model"] == model) & (short["metric"] == metric)]
+    known = known[known["n_meso"].isna()] if n_meso is None else known[known["n_meso"] == n_meso]
+    assert len(known) == 1
+    return known.iloc[0]
+
+
+def test_means_are_over_cases_and_seeds_and_of_whole_cases_alone():
+    found = line(summary.summarise(TABLE), "tessera", 2, "temperature_rmse")
+    assert (found["mean"], found["cases"], found["seeds"], found["undefined"]) == (3.0, 2, 2, 0)
+    assert found["std"] == pytest.approx(math.sqrt(14.0 / 3.0))
+    assert (found["better"], found["unit"], found["scale"]) == ("lower", "K", "meso")
+
+
+def test_an_undefined_value_is_left_out_and_counted():
+    short = summary.summarise(TABLE)
+    some, none = (line(short, "tessera", n_meso, "hotspot_temperature_rmse") for n_meso in (2, 4))
+    assert (some["mean"], some["undefined"]) == (7.0, 1)
+    assert math.isnan(none["mean"]) and none["undefined"] == 2
+
+
+def test_an_infinite_value_stays_in():
+    found = line(summary.summarise(TABLE), "parcv2", 4, "temperature_rmse")
+    assert found["mean"] == math.inf and math.isnan(found["std"])
+
+
+def test_models_without_training_have_a_line_too():
+    found = line(summary.summarise(TABLE), "persistence", None, "temperature_rmse")
+    assert (found["mean"], found["std"], found["cases"]) == (9.0, math.sqrt(2.0), 2)
+
+
+def test_one_line_per_model_meso_cases_and_metric(table):
+    short = summary.summarise(table)
+    assert list(short.columns) == summary.COLUMNS
+    assert not short.duplicated(["model", "n_meso", "metric"]).any()
+    assert set(short["metric"]) == set(table[table["time"].isna()]["metric"])
+    trained = short[short["model"] == "tessera"]
+    assert set(trained["seeds"]) == {2} and set(trained["cases"]) == {2}
+
+
+def test_the_order_of_rows_does_not_matter(table):
+    mixed = table.sample(frac=1.0, random_state=3)
+    pd.testing.assert_frame_equal(summary.summarise(mixed), summary.summarise(table))
+    assert summary.text(summary.summarise(mixed)) == summary.text(summary.summarise(table))
+
+
+def test_the_csv_says_what_the_summary_says():
+    short = summary.summarise(TABLE)
+    text = summary.text(short)
+    assert "nan" not in text.lower()
+    read = pd.read_csv(io.StringIO(text), na_values=["undefined"], keep_default_na=False)
+    assert list(read.columns) == summary.COLUMNS
+    assert text.partition("\n")[2].count("undefined") == short[["mean", "std"]].isna().to_numpy().sum()
+    np.testing.assert_allclose(read["mean"], short["mean"], rtol=1e-5)
+    np.testing.assert_allclose(read["std"], short["std"], rtol=1e-5)
+    assert read["metric"].tolist() == short["metric"].tolist()
+
+
+def test_parquet_comes_back_as_it_was(table, tmp_path):
+    summary.save(table, tmp_path / "meso.parquet", tmp_path / "meso.csv")
+    read = summary.load(tmp_path / "meso.parquet")
+    pd.testing.assert_frame_equal(read, table)
+    assert read.attrs == table.attrs == {"scale": "meso", "threshold": THRESHOLD, "start_frame": START}
+    assert (tmp_path / "meso.csv").read_text() == summary.text(summary.summarise(table))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["meso.csv", "meso.parquet"]
+
+
+def test_equal_tables_make_equal_files(table, tmp_path):
+    for folder in ("one", "two"):
+        summary.save(table, tmp_path / folder / "meso.parquet", tmp_path / folder / "meso.csv")
+    for name in ("meso.parquet", "meso.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0, 4, 0.5, 0.99])
+def test_a_truncated_table_is_refused_by_name(table, tmp_path, kept):
+    path = tmp_path / "meso.parquet"
+    summary.save(table, path, tmp_path / "meso.csv")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
+    with pytest.raises(DataError, match=r"meso\.parquet: expected a whole Parquet file, got ") as caught:
+        summary.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_score_table_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"none\.parquet: expected a score table, found none"):
+        summary.load(tmp_path / "none.parquet")
+    pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"odd\.parquet: expected columns \['model'"):
+        summary.load(tmp_path / "odd.parquet")
