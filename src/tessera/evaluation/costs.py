@@ -57,6 +57,9 @@ def benchmarks(folder: Path) -> pd.DataFrame:
         if missing:
             raise DataError(f"{path}: expected columns {', '.join(MEASURED)}, got none named {', '.join(missing)}")
         parts = path.relative_to(folder).with_suffix("").parts
+        numbers = measured[[*MEASURED]]
+        if numbers.empty or not numbers.dtypes.map(pd.api.types.is_numeric_dtype).all():
+            raise DataError(f"{path}: expected a row of numbers, got {numbers.to_dict('list')}")
         scale = next((scale for scale in ("micro", "meso") if parts[-1].startswith(scale)), "")
         last = measured.iloc[-1]
         rows.append([parts[0], scale, parts[-1], *(float(last[name]) for name in MEASURED)])
@@ -126,7 +129,8 @@ def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Data
     -------
     One row per model and n_meso (means over seeds): data, shared, training, prediction (per case and
     member), simulation (per case), speed_up (simulation over prediction) and break_even, the number of
-    new cases from which the model is cheaper than simulating them, infinite where it never is.
+    new cases from which the model is cheaper than simulating them: infinite where it never is, `nan` where a
+    cost is not known.
     """
     per_case = float(meso.attrs.get("core_seconds", np.nan)) / meso.sizes["case"]
     micro_data = float(micro.attrs.get("core_seconds", np.nan)) * _share(micro, "train")
@@ -148,7 +152,8 @@ def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Data
     saved = per_case - table["prediction"]
     invested = table["data"] + table["shared"] + table["training"]
     table["simulation"], table["speed_up"] = per_case, per_case / table["prediction"]
-    table["break_even"] = np.where(saved > 0.0, np.ceil(invested / saved.where(saved > 0.0, 1.0)), np.inf)
+    cases = np.ceil(invested / saved.where(saved > 0.0))
+    table["break_even"] = np.select([saved > 0.0, saved <= 0.0], [cases, np.inf], np.nan)
     order = list(figures.NAMES)
     rank = [order.index(model) if model in order else len(order) for model in table["model"]]
     return table.assign(rank=rank).sort_values(["rank", "n_meso"], ignore_index=True).drop(columns="rank")

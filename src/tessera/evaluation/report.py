@@ -223,8 +223,8 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
     for row in bill.itertuples():
         spent = [getattr(row, name) for name in ("data", "shared", "training", "prediction", "simulation")]
         cells = [Cell(costs.named(row)), *(Cell(costs.seconds(value), value) for value in spent)]
-        cells.append(Cell(f"{row.speed_up:.3g} ×", row.speed_up))
-        cells.append(Cell(f"{row.break_even:.0f} cases" if math.isfinite(row.break_even) else "never"))
+        cells.append(Cell("undefined" if math.isnan(row.speed_up) else f"{row.speed_up:.3g} ×", row.speed_up))
+        cells.append(Cell(_break_even(row.break_even)))
         rows.append(cells)
     caption = (
         "What each model cost at meso scale, in core-seconds. Shared training: tokenizers and micro dynamics, paid "
@@ -235,6 +235,12 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
     note = f"Processor time of all jobs, {costs.seconds(float(stages['core_seconds'].sum()))} together."
     shown = [_save(costs.chart(stages), "costs", folder, note)] if len(stages) else []
     return Section("costs", "Costs", tables=[Table("costs-models", caption, columns, rows)], shown=shown)
+
+
+def _break_even(cases: float) -> str:
+    if math.isnan(cases):
+        return "undefined"
+    return f"{cases:.0f} case{'s' if cases != 1 else ''}" if math.isfinite(cases) else "never"
 
 
 def _training(histories: Mapping[str, pd.DataFrame], folder: Path) -> Section:
