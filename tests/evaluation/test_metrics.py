@@ -42,8 +42,8 @@ def test_a_prediction_that_is_not_finite_is_infinitely_wrong(value):
 
 
 def test_rmse_of_float32_fields_is_worked_in_double_precision():
-    made = np.full((1, 64, 64), 0.1, "float32")
-    assert metrics.rmse(made, np.zeros_like(made))[0] == pytest.approx(float(np.float32(0.1)), rel=1e-13)
+    made = field([1.0e4, 1.0])
+    assert float(metrics.rmse(made, np.zeros_like(made))) == pytest.approx(math.sqrt((1e8 + 1.0) / 2), rel=1e-13)
 
 
 def test_the_threshold_itself_is_not_hot():

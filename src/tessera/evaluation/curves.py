@@ -107,8 +107,8 @@ def histories(records: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     records
-        One table per training, one row per epoch: columns `training` and `validation`, and `progress` with
-        its name in attrs["progress"].
+        One table per training, one row per epoch: columns `training`, `validation` (`nan` where none was
+        made), and `progress` with its name in attrs["progress"].
     """
     columns = min(len(records), 4)
     rows = -(-len(records) // columns)
@@ -122,7 +122,8 @@ def histories(records: Mapping[str, pd.DataFrame]) -> Figure:
         for place, (title, record) in zip(axes.flat, records.items(), strict=False):
             tint = figures.colour(str(record.attrs.get("model", "truth")))
             place.plot(record["progress"], record["training"], color=tint, lw=0.9, alpha=0.55, label="training")
-            place.plot(record["progress"], record["validation"], color=tint, lw=1.9, label="validation")
+            known = record.dropna(subset="validation")
+            place.plot(known["progress"], known["validation"], color=tint, lw=1.9, label="validation")
             place.set_title(title, fontsize=8.5)
             place.set_xlabel(str(record.attrs.get("progress", "epoch")), fontsize=8, labelpad=1)
             if (record[["training", "validation"]].to_numpy(dtype=float) > 0.0).any():

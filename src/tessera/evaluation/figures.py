@@ -8,6 +8,7 @@ shared by the truth and all models. Figures are made without global state, from 
 import hashlib
 import io
 import math
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -278,8 +279,9 @@ def save(figure: Figure, pdf: Path) -> Saved:
         figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
         with store.whole(pdf) as beside:
             figure.savefig(beside, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    width, height = (round(size * DPI) for size in figure.get_size_inches())
-    return Saved(picture.getvalue(), width, height, pdf)
+    png = picture.getvalue()
+    width, height = struct.unpack(">II", png[16:24])  # of the header of a PNG
+    return Saved(png, width, height, pdf)
 
 
 def styled():
