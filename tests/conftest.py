@@ -1,13 +1,15 @@
-"""What all tests share: one thread per process, and a browser that may be demanded."""
+"""What all tests share: one thread per process, a report that is made once, and a browser that may be demanded."""
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+CHROMIUM, CHROMEDRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,3 +26,34 @@ def pytest_runtest_makereport(item, call):
 def pytest_configure():
     """Hear SIGINT even where a shell that started us in its background ignores it; programs we start inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """Return the results of the synthetic study with its report at report/index.html; only to be read."""
+    from tessera.stages import evaluation
+    from tests.evaluation import synthetic
+
+    folder = synthetic.results(tmp_path_factory.mktemp("synthetic"))
+    evaluation.report(synthetic.study(), folder, folder / "report" / "index.html")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Return a headless Chromium that reaches no network and logs what its pages ask for."""
+    for program in (CHROMIUM, CHROMEDRIVER):
+        if not program.is_file():
+            pytest.skip(f"no {program}")
+    selenium = pytest.importorskip("selenium.webdriver")
+    options = selenium.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument("--proxy-server=127.0.0.1:9")  # nobody listens there
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('browser')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = selenium.Chrome(options=options, service=selenium.ChromeService(str(CHROMEDRIVER)))
+    yield driver
+    driver.quit()

@@ -1,23 +1,19 @@
 """The command line: one sub-command per stage, one line of error.
 
 Stages are imported when their command runs, so that `tessera check` and the start of a
-simulation never wait for torch. This module alone turns an error into a line and an exit code:
-2 for what the user or the data said, 130 and 143 for Ctrl-C and SIGTERM.
+simulation never wait for torch. This module alone turns an error into a line, with exit code 2
+for what the user or the data said; `tessera.__main__` hears signals, and leaves with 130 or 143.
 """
 
 import logging
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from tessera import __version__
 from tessera.errors import DataError, TesseraError
-
-INTERRUPTED, TERMINATED = 130, 143  # exit codes of a shell for Ctrl-C and SIGTERM
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 fit_app = typer.Typer(no_args_is_help=True, help="Train a network of the study.")
@@ -265,41 +261,40 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; leave with 0, 2, 130 or 143."""
+    """Run the command line; leave with 0, or with 2 and one line of what is wrong."""
     _log_to_stderr()
-    signal.signal(signal.SIGTERM, _terminated)
     try:
-        if app(standalone_mode=False) == INTERRUPTED:  # typer swallows the interrupt and returns its code
-            raise KeyboardInterrupt
+        code = app(standalone_mode=False)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except typer._click.ClickException as error:
-        _refuse(error.format_message(), 2)
+        refuse(error.format_message() or "expected a command, got none", 2)
     except TesseraError as error:
-        _refuse(str(error), 2)
+        refuse(str(error), 2)
     except OSError as error:
-        _refuse(f"{error.filename or 'files'}: expected to read or write, got {error.strerror or error}", 2)
+        refuse(f"{error.filename or 'files'}: expected to read or write, got {error.strerror or error}", 2)
     except MemoryError:
-        _refuse("memory: expected enough for this stage, got none", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        _refuse("interrupted; finished parts are kept, run it again to carry on", INTERRUPTED)
-    except _Terminated:
-        _refuse("terminated; finished parts are kept, run it again to carry on", TERMINATED)
-
-
-class _Terminated(BaseException):
-    pass
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
-
-
-def _refuse(message: str, code: int) -> None:
-    command = " ".join(part for part in sys.argv[1:3] if not part.startswith("-"))
-    line = " ".join(message.split())
-    sys.stderr.write(f"tessera {command}: {line}\n" if command else f"tessera: {line}\n")
+        refuse("memory: expected enough for this stage, got none", 2)
     sys.exit(code)
+
+
+def refuse(message: str, code: int) -> NoReturn:
+    """Write one line, beginning with the command that was called, and leave."""
+    line = " ".join(message.split())
+    sys.stderr.write(f"{' '.join(['tessera', *_called(sys.argv[1:])])}: {line}\n")
+    sys.exit(code)
+
+
+def _called(arguments: list[str]) -> list[str]:
+    """Return the words of a command line that name its command."""
+    words: list[str] = []
+    group: Any = typer.main.get_command(app)
+    for word in arguments:
+        group = getattr(group, "commands", {}).get(word)
+        if group is None:
+            break
+        words.append(word)
+    return words
 
 
 def _log_to_stderr() -> None:

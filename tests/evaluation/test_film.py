@@ -75,6 +75,14 @@ def test_the_scale_is_that_of_the_truth(truth, real):
     assert ends == [figures.palette("temperature")[-1], figures.palette("temperature")[0]]
 
 
+def test_equal_values_have_equal_colours_in_every_strip(truth, real):
+    half = {"temperature": 300.0 + (real["temperature"] - 300.0) / 2}
+    found = film.film(0, "temperature", real, [Rollout("m", "", half)], truth["time"].values)
+    hottest = pixels(found.strips[1].pictures[-1]).reshape(-1, 3).astype(int)
+    bright = np.array(figures.palette("temperature")[140:])
+    assert np.abs(hottest[:, None] - bright).sum(axis=-1).min() > 0
+
+
 def test_thinning_keeps_every_other_cell(truth, real):
     full, thin = (film.film(0, "temperature", real, [], truth["time"].values, thin=thin) for thin in (1, 2))
     for one, other in zip(full.strips[0].pictures, thin.strips[0].pictures, strict=True):

@@ -58,7 +58,7 @@ def _gather(study: Study, results: Path) -> Evidence:
         settings=study.model_dump(mode="json"),
         ensembles={scale: _open(study, results / "ensembles" / f"{scale}.json") for scale in SCALES},
         predictions=predictions,
-        tables={scale: summary.load(results / "scores" / f"{scale}.parquet") for scale in SCALES},
+        tables={scale: _table(study, scale, results / "scores" / f"{scale}.parquet") for scale in SCALES},
         reconstruction=_open(study, results / "reconstructions" / "micro.json") if with_tokens else None,
         histories={name: _history(results / "models" / f"{name}.jsonl") for name in _trainings(study)},
         measured=costs.benchmarks(results / "benchmarks"),
@@ -75,14 +75,26 @@ def _open(study: Study, manifest: Path) -> xr.Dataset:
     return dataset
 
 
+def _runs(study: Study, scale: str) -> list[scores.Run]:
+    """Return whose predictions the study asks for; at micro scale, tessera is the model that saw no meso case."""
+    known = {model: study.runs(model) for model in study.models}
+    if scale == "micro" and "tessera" in known:
+        known["tessera"] = [(0, 0)]
+    return [scores.Run(model, *run) for model, runs in known.items() for run in runs]
+
+
 def _predictions(study: Study, scale: str, folder: Path) -> list[Path]:
-    """Return the predictions that the study asks for; at micro scale, tessera is the model that saw no meso case."""
-    micro = [("tessera", 0, 0)] if scale == "micro" else []
-    runs = [
-        *(run for run in micro if run[0] in study.models),
-        *((model, *run) for model in study.models for run in study.runs(model) if not (micro and model == "tessera")),
-    ]
-    return [folder / model / f"n{n_meso}_s{seed}_test.json" for model, n_meso, seed in runs]
+    return [folder / run.model / f"n{run.n_meso}_s{run.seed}_test.json" for run in _runs(study, scale)]
+
+
+def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
+    """Return the scores of what the study asks for; truth and persistence have no run."""
+    table, asked = summary.load(path), _runs(study, scale)
+    runs = pd.MultiIndex.from_frame(table[["model", "n_meso", "seed"]])
+    missing = [run for run in asked if run not in runs]
+    if missing:
+        raise DataError(f"{path}: expected scores of {' '.join(map(str, missing[0]))}, found none")
+    return table[table["n_meso"].isna() | runs.isin(asked)].reset_index(drop=True)
 
 
 def _trainings(study: Study) -> list[str]:
@@ -97,9 +109,13 @@ def _history(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: expected the history of a training, found none")
     try:
-        return pd.read_json(path, lines=True)
+        record = pd.read_json(path, lines=True)
     except ValueError as error:
         raise DataError(f"{path}: expected one JSON object per line, got {str(error).splitlines()[0]}") from None
+    told = [name for name in map(str, record) if name in {"core_seconds", "error"} or name.startswith("loss_")]
+    if "core_seconds" not in told or not record[told].dtypes.map(pd.api.types.is_numeric_dtype).all():
+        raise DataError(f"{path}: expected lines with numbers named core_seconds, got names {list(record)}")
+    return record
 
 
 __all__ = ["report", "score"]

@@ -1,0 +1,161 @@
+"""The report of a study: what its results say, every figure with its file, and nothing else."""
+
+import base64
+import io
+import math
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from tessera.evaluation import costs, figures, summary, verdict
+from tessera.stages import evaluation
+from tests.evaluation import markup, synthetic
+
+SECTIONS = ["headline", "setting", "ensemble", "tokens", "rollouts-meso", "rollouts-micro"]
+SECTIONS += ["hotspots-meso", "hotspots-micro", "scores", "costs", "training", "provenance"]
+MODELS = ("tessera", "parcv2", "cnext", "persistence")
+
+
+@pytest.fixture(scope="module")
+def elements(results):
+    return markup.read(results / "report" / "index.html")
+
+
+@pytest.fixture(scope="module")
+def named(elements):
+    return markup.by_id(elements)
+
+
+@pytest.fixture(scope="module")
+def short(results):
+    return summary.summarise(summary.load(results / "scores" / "meso.parquet"))
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """Leave out what takes long, the drawing: pictures are one pixel, files are empty."""
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+
+    def sketch(_figure, pdf):
+        pdf.touch()
+        return figures.Saved(pixel.getvalue(), 1, 1, pdf)
+
+    monkeypatch.setattr(figures, "save", sketch)
+
+
+def told(study, folder, out):
+    """Return the elements of a report by name."""
+    evaluation.report(study, folder, out / "index.html")
+    return markup.by_id(markup.read(out / "index.html"))
+
+
+def test_every_part_is_there(elements):
+    assert [one.attributes["id"] for one in elements if one.tag == "section"] == SECTIONS
+
+
+@pytest.mark.parametrize("scale", ["meso", "micro"])
+def test_the_scores_are_those_of_the_summary(results, named, scale):
+    read = pd.read_csv(results / "scores" / f"{scale}.csv", na_values=["undefined"]).set_index(["model", "metric"])
+    shown = 0
+    for (model, metric), row in read.iterrows():
+        cell = named.get(f"scores-{scale}-{model}-{metric}")
+        if cell is not None:
+            assert float(cell.attributes["data-value"]) == pytest.approx(row["mean"], rel=1e-5, nan_ok=True)
+            shown += 1
+    assert shown > 40
+    assert named[f"scores-{scale}-tessera-hotspot_area_crps"].said != "undefined"
+
+
+def test_the_best_of_the_headline_is_the_lowest(named, short):
+    for metric in verdict.HEADLINES:
+        cells = {model: named[f"headline-{model}-{metric}"] for model in MODELS}
+        values = {model: float(cell.attributes["data-value"]) for model, cell in cells.items()}
+        assert values["parcv2"] == verdict.value(short, "parcv2", 4, metric)
+        best = [model for model, cell in cells.items() if cell.attributes.get("class") == "best"]
+        assert best == [min(values, key=values.get)], metric
+
+
+def test_of_overlaps_the_highest_is_best(named):
+    values = {model: float(named[f"scores-meso-{model}-hotspot_iou"].attributes["data-value"]) for model in MODELS}
+    best = max(values, key=values.get)
+    assert named[f"scores-meso-{best}-hotspot_iou"].attributes.get("class") == "best"
+    assert best == "tessera"
+
+
+def test_the_verdict_is_the_sentence_about_these_numbers(named, short):
+    assert named["verdict"].said == verdict.sentence(short)
+
+
+def test_costs_are_those_of_the_bill(results, elements, named):
+    study, evidence = synthetic.study(), results / "predictions" / "meso"
+    stores = [evidence / model / f"n{n}_s{s}_test.json" for model, n, s in synthetic.runs("meso")]
+    opened = {str(path): evaluation.store.open_zarr(path) for path in stores}
+    both = [evaluation.store.open_zarr(results / "ensembles" / f"{scale}.json") for scale in ("meso", "micro")]
+    shared = 40.0 * (2 * len(study.tokenizer.fields) + 1)
+    bill = costs.bill(opened, *both, shared)
+    start = elements.index(named["table-costs-models"])
+    cells = [one for one in elements[start:] if one.tag == "td"]
+    rows = [cells[8 * row : 8 * row + 8] for row in range(len(bill))]
+    for row, expected in zip(rows, bill.itertuples(), strict=True):
+        values = [float(cell.attributes["data-value"]) for cell in row[1:7]]
+        assert values == [
+            expected.data,
+            expected.shared,
+            expected.training,
+            expected.prediction,
+            expected.simulation,
+            expected.speed_up,
+        ]
+        assert row[7].said == f"{expected.break_even:.0f} cases"
+
+
+def test_every_figure_has_a_whole_file_and_every_file_a_figure(results, elements):
+    linked = {one.attributes["href"] for one in elements if one.attributes.get("href", "").endswith(".pdf")}
+    made = {f"figures/{path.name}": path.read_bytes() for path in (results / "report" / "figures").iterdir()}
+    assert linked == set(made) and len(made) == 15
+    for content in made.values():
+        assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF")
+    assert sorted(path.name for path in (results / "report").iterdir()) == ["figures", "index.html"]
+
+
+def test_pictures_are_as_large_as_the_page_says(elements):
+    images = [one.attributes for one in elements if one.tag == "img" and "width" in one.attributes]
+    assert len(images) == 15
+    for image in images:
+        picture = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
+        assert picture.size == (int(image["width"]), int(image["height"]))
+
+
+def test_all_settings_are_told(named):
+    text = "".join(named["settings"].text).removeprefix("All settings of the study")
+    assert yaml.safe_load(text) == synthetic.study().model_dump(mode="json")
+
+
+@pytest.mark.usefixtures("sketched")
+def test_what_does_not_exist_is_told_as_undefined(results, tmp_path):
+    folder = shutil.copytree(results, tmp_path / "results")
+    path = folder / "scores" / "meso.parquet"
+    table = summary.load(path)
+    none = table["metric"].str.startswith("hotspot_temperature")
+    summary.save(table.assign(value=table["value"].where(~none)), path, path.with_suffix(".csv"))
+    named = told(synthetic.study(), folder, tmp_path / "report")
+    for model in MODELS:
+        for metric in ("hotspot_temperature_rmse", "hotspot_temperature_rate_rmse"):
+            cell = named[f"headline-{model}-{metric}"]
+            assert (cell.said, cell.attributes.get("class")) == ("undefined", None)
+            assert math.isnan(float(cell.attributes["data-value"]))
+    assert "in 3 of 5" in named["verdict"].said
+
+
+@pytest.mark.usefixtures("sketched")
+@pytest.mark.parametrize("models", [("parcv2",), ("tessera",)])
+def test_of_what_lies_in_the_results_only_what_the_study_asks_for_is_told(results, tmp_path, models):
+    named = told(synthetic.study(models), results, tmp_path / "report")
+    assert ("tokens" in named) == ("tessera" in models)
+    assert ("headline-tessera-temperature_rmse" in named) == ("tessera" in models)
+    assert ("headline-parcv2-temperature_rmse" in named) == ("parcv2" in models)
+    assert "headline-cnext-temperature_rmse" not in named
