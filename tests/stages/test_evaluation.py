@@ -1,0 +1,216 @@
+"""Scores and report of a small study: made from its results, refused by name, nothing half written."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tessera.data import schema, store
+from tessera.errors import DataError
+from tessera.evaluation import summary
+from tessera.stages import evaluation, write_study
+from tests.evaluation import synthetic
+
+PREDICTION = "predictions/meso/parcv2/n4_s0_test.json"
+HISTORY = "models/tokenizer/pressure.jsonl"
+
+
+@pytest.fixture
+def copied(results, tmp_path):
+    """Return a copy of the results, without the report, that may be harmed."""
+    return shutil.copytree(results, tmp_path / "results", ignore=shutil.ignore_patterns("report"))
+
+
+def predictions(folder, scale="meso"):
+    runs = synthetic.runs(scale)
+    return [folder / f"predictions/{scale}/{model}/n{n_meso}_s{seed}_test.json" for model, n_meso, seed in runs]
+
+
+def score(folder, out, scale="meso"):
+    ensemble = folder / "ensembles" / f"{scale}.json"
+    files = out / f"{scale}.parquet", out / f"{scale}.csv"
+    evaluation.score(synthetic.study(), scale, ensemble, predictions(folder, scale), *files)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) if folder.exists() else []
+
+
+def of_another_study(path):
+    dataset = store.open_zarr(path).load()
+    store.save_zarr(dataset.assign_attrs(study="another"), path)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def damaged(path):
+    chunk = next(iter(sorted(path.with_suffix(".zarr").glob("temperature/0*"))))
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+
+
+def without_a_run(path):
+    table = summary.load(path)
+    summary.save(table[table["model"] != "cnext"], path, path.with_suffix(".csv"))
+
+
+def says(text):
+    return lambda path: path.write_text(text)
+
+
+def gone(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("scale", ["micro", "meso"])
+def test_score_writes_the_table_and_its_summary(results, tmp_path, scale):
+    score(results, tmp_path, scale)
+    assert files(tmp_path) == [f"{scale}.csv", f"{scale}.parquet"]
+    for name in files(tmp_path):
+        assert (tmp_path / name).read_bytes() == (results / "scores" / name).read_bytes()
+    table = summary.load(tmp_path / f"{scale}.parquet")
+    trained = table[table["n_meso"].notna()][["model", "n_meso", "seed"]].drop_duplicates()
+    assert sorted(trained.itertuples(index=False, name=None)) == sorted(synthetic.runs(scale))
+
+
+def test_the_score_knows_the_threshold_and_start_of_its_study(results, tmp_path):
+    study = synthetic.study()
+    cold = study.evaluation.model_copy(update={"hotspot_temperature": 1e6})
+    ensemble, out = results / "ensembles" / "meso.json", tmp_path / "meso.parquet"
+    study = study.model_copy(update={"evaluation": cold})
+    evaluation.score(study, "meso", ensemble, predictions(results), out, tmp_path / "meso.csv")
+    table = summary.load(out)
+    assert (table[table["metric"] == "hotspot_area"]["value"] == 0.0).all()
+    late = study.model_copy(update={"evaluation": study.evaluation.model_copy(update={"start": 2})})
+    with pytest.raises(DataError, match=r"n2_s0_test\.json: start_frame: expected 2, got 1"):
+        evaluation.score(late, "meso", ensemble, predictions(results), out, tmp_path / "meso.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "harm", "said"),
+    [
+        (PREDICTION, gone, "expected a file, found none"),
+        (PREDICTION, of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        (PREDICTION, says('{"store": '), "expected a JSON object"),
+        ("ensembles/meso.json", gone, "expected a file, found none"),
+        ("ensembles/meso.json", of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+    ],
+)
+def test_score_refuses_by_name_and_writes_nothing(copied, tmp_path, path, harm, said):
+    harm(copied / path)
+    with pytest.raises(DataError, match=f"{path}: {said}"):
+        score(copied, tmp_path / "out")
+    assert files(tmp_path / "out") == []
+
+
+def test_score_notices_a_damaged_store(copied, tmp_path):
+    damaged(copied / PREDICTION)
+    with pytest.raises(DataError, match=r"n4_s0_test\.zarr: expected checksum .*; delete n4_s0_test\.json to rebuild"):
+        score(copied, tmp_path / "out")
+    assert files(tmp_path / "out") == []
+
+
+def test_score_refuses_a_prediction_of_another_grid_by_its_path(copied, tmp_path):
+    dataset = store.open_zarr(copied / PREDICTION).load()
+    store.save_zarr(dataset.isel(x=slice(0, 20)), copied / PREDICTION)
+    with pytest.raises(DataError, match=f"{PREDICTION}: x: expected the 36 values of the truth, got other 20"):
+        score(copied, tmp_path / "out")
+
+
+def test_the_report_is_one_page_and_its_figures(results):
+    made = files(results / "report")
+    assert [name for name in made if not name.endswith(".pdf")] == ["figures", "index.html"]
+    assert {"figures/costs.pdf", "figures/rollout_meso_temperature.pdf", "figures/training.pdf"} <= set(made)
+    assert not [path for path in results.rglob("*") if ".part" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("path", "harm", "said"),
+    [
+        (PREDICTION, gone, "expected a file, found none"),
+        (PREDICTION, of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        ("predictions/micro/tessera/n0_s0_test.json", gone, "expected a file, found none"),
+        ("ensembles/micro.json", of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        ("reconstructions/micro.json", gone, "expected a file, found none"),
+        ("scores/micro.parquet", gone, "expected a score table, found none"),
+        ("scores/meso.parquet", truncated, "expected a whole Parquet file"),
+        ("scores/meso.parquet", without_a_run, "expected scores of cnext 2 0, found none"),
+        (HISTORY, gone, "expected the history of a training, found none"),
+        (HISTORY, truncated, "expected one JSON object per line, got "),
+        (HISTORY, says(""), "expected lines with numbers named core_seconds"),
+        (HISTORY, says("[1, 2]\n"), "expected lines with numbers named core_seconds"),
+        (HISTORY, says('{"core_seconds": "much"}\n'), "expected lines with numbers named core_seconds"),
+        ("models/tessera/n2_s0.jsonl", gone, "expected the history of a training, found none"),
+        ("models/decoupled/velocity_y.jsonl", gone, "expected the history of a training, found none"),
+        ("benchmarks/scores/meso.tsv", says("nothing\n"), "expected columns s, cpu_time, max_rss"),
+    ],
+)
+def test_the_report_refuses_by_name_and_writes_nothing(copied, path, harm, said):
+    harm(copied / path)
+    before = files(copied)
+    with pytest.raises(DataError, match=f"{path}: {said}") as caught:
+        evaluation.report(synthetic.study(), copied, copied / "report" / "index.html")
+    assert "\n" not in str(caught.value)
+    assert files(copied) == before
+
+
+def test_a_report_that_fails_half_way_leaves_the_one_before(copied, monkeypatch):
+    page, figure = copied / "report" / "index.html", copied / "report" / "figures" / "old.pdf"
+    store.write_text(page, "the page before")
+    store.write_text(figure, "a figure before")
+    before = files(copied)
+
+    def fails(_evidence, folder):
+        (folder / "new.pdf").touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(evaluation, "compose", fails)
+    with pytest.raises(OSError, match="No space left"):
+        evaluation.report(synthetic.study(), copied, page)
+    assert files(copied) == before
+    assert (page.read_text(), figure.read_text()) == ("the page before", "a figure before")
+
+
+def test_histories_may_hold_what_training_writes(copied):
+    lines = [{"stage": "only", "epoch": 1, "core_seconds": 1.5, "loss_fields": 0.1, "error": np.inf}]
+    lines += [{"stage": "only", "epoch": 2, "core_seconds": 3.0, "loss_fields": 0.1, "error": np.nan}]
+    path = copied / HISTORY
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    gathered = evaluation._gather(synthetic.study(), copied)
+    assert gathered.histories["tokenizer/pressure"]["core_seconds"].tolist() == [1.5, 3.0]
+    names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.FIELDS} | {"coupled"}
+    assert set(gathered.histories) == names | {"tessera/n2_s0", "parcv2/n4_s0", "cnext/n2_s0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "harm"),
+    [(PREDICTION, gone), (HISTORY, truncated), ("ensembles/meso.json", of_another_study)],
+)
+def test_the_command_says_it_in_one_line(copied, tmp_path, path, harm):
+    write_study(synthetic.study(), tmp_path / "study.json")
+    harm(copied / path)
+    before = files(copied)
+    call = [sys.executable, "-m", "tessera", "report", "--study", tmp_path / "study.json"]
+    call += ["--results", copied, "--out", copied / "report" / "index.html"]
+    result = subprocess.run(list(map(str, call)), capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"tessera report: {copied / path}: expected ")
+    assert files(copied) == before
+
+
+def test_the_score_command_says_it_in_one_line(copied, tmp_path):
+    write_study(synthetic.study(), tmp_path / "study.json")
+    gone(copied / PREDICTION)
+    call = [sys.executable, "-m", "tessera", "score", "--study", tmp_path / "study.json", "--scale", "meso"]
+    call += ["--ensemble", copied / "ensembles" / "meso.json", "--out", tmp_path / "out" / "meso.parquet"]
+    call += ["--summary", tmp_path / "out" / "meso.csv", *predictions(copied)]
+    result = subprocess.run(list(map(str, call)), capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    assert line == f"tessera score: {copied / PREDICTION}: expected a file, found none"
+    assert files(tmp_path / "out") == []
