@@ -15,6 +15,8 @@ KINDS = pytest.mark.parametrize("kind", ["published", "light"])
 def tokenizer(kind="published", downsampling=8, **options):
     torch.manual_seed(0)
     widths = {2: [6, 8], 4: [6, 8, 10], 8: [4, 6, 8, 10]}[downsampling]
+    if kind == "light":
+        widths = widths[-2:]
     options = {"latent_channels": 4, "padding": "zeros"} | options
     return Tokenizer(downsampling=downsampling, widths=widths, kind=kind, **options).requires_grad_(False)
 
@@ -26,12 +28,22 @@ def test_encoder_and_decoder_have_the_published_numbers_of_parameters():
 
 def test_the_light_kind_takes_less_than_half_the_products():
     products = {}
-    for kind in ("published", "light"):
-        module, field = counted("tokenizer", PUBLISHED | {"kind": kind}), torch.empty(1, 32, 32, device="meta")
+    for kind, widths in (("published", PUBLISHED["widths"]), ("light", PUBLISHED["widths"][-2:])):
+        module = counted("tokenizer", PUBLISHED | {"kind": kind, "widths": widths})
+        field = torch.empty(1, 32, 32, device="meta")
         with FlopCounterMode(display=False) as counter:
             module.decode(module.encode(field).mean)
         products[kind] = counter.get_total_flops()
     assert 0 < products["light"] < 0.5 * products["published"]
+
+
+@pytest.mark.parametrize(("widths", "patch"), [([4], 8), ([4, 6], 4), ([4, 6, 8], 2), ([4, 6, 8, 10], 1)])
+def test_the_light_kind_folds_the_cells_that_its_widths_leave_over(widths, patch):
+    module = Tokenizer(downsampling=8, widths=widths, latent_channels=3, padding="replicate", kind="light")
+    assert module.patch == patch
+    token = module.encode(drawn(1, 16, 24))
+    assert token.mean.shape == (1, 3, 2, 3)
+    assert module.decode(token.mean).shape == (1, 16, 24)
 
 
 @KINDS
@@ -168,7 +180,11 @@ def test_log_variances_stay_in_bounds(kind):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"downsampling": 4}, "expected log2.downsampling. . 1 numbers for 4, got"),
+        ({"downsampling": 4}, "widths: expected 3 numbers, got 4"),
+        ({"downsampling": 16}, "widths: expected 5 numbers, got 4"),
+        ({"downsampling": 4, "kind": "light"}, "widths: expected 3 or fewer numbers, got 4"),
+        ({"downsampling": 12, "kind": "light"}, "downsampling: expected a power of two, got 12"),
+        ({"widths": [], "kind": "light"}, "widths: expected 4 or fewer numbers, got 0"),
         ({"kind": "heavy"}, "kind: expected one of published, light, got 'heavy'"),
         ({"padding": "periodic"}, "padding: expected one of zeros, replicate"),
     ],

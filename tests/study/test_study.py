@@ -52,7 +52,7 @@ MISTAKES = [
         [160, 257],
         "ensembles.micro.cells: expected a multiple of average = 2 along x, got 257",
     ),
-    ("tokenizer.widths", [16, 32], "tokenizer.widths: expected log2(downsampling) + 1 numbers"),
+    ("tokenizer.widths", [8] * 5, "tokenizer.widths: expected 4 or fewer numbers for downsampling 8"),
     ("tokenizer.training.budget", {}, "tokenizer.training.budget: expected either updates or core_seconds"),
     ("rivals.cnext.meso_cases", [5], "rivals.cnext.meso_cases: expected at most 4 training cases, got 5"),
     ("evaluation.snapshots.micro", [20], "evaluation.snapshots.micro: expected at most 19, got [20]"),

@@ -2,7 +2,7 @@
 
 The encoder and decoder of arXiv:2506.12996 at its widths, without its norms of pictures: units of a 3x3 and a
 1x1 convolution, pooling by the maximum on the way down, bilinear doubling on the way up. A light kind for
-narrow widths on a processor works at half the resolution and coarser alone.
+a processor first folds as many cells into channels as its widths leave over, and works on coarser levels alone.
 
 Latents are *white*: the mean that `encode` returns is the head's, less `latent_mean`, over `latent_std`, both
 buffers that `whiten` sets after training and that travel with the weights.
@@ -10,6 +10,7 @@ buffers that `whiten` sets after training and that travel with the weights.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -29,9 +30,10 @@ class Tokenizer(nn.Module):
     Parameters
     ----------
     downsampling
-        Cells per token along each axis, 2 ** (len(widths) - 1).
+        Cells per token along each axis, a power of two.
     widths
-        Channels per level, finest first.
+        Channels per level, finest first; each halves the resolution of the one before. The published kind has
+        a level for each resolution, log2(downsampling) + 1; the light kind as many or fewer.
     latent_channels
         Channels of a token.
     padding
@@ -43,6 +45,11 @@ class Tokenizer(nn.Module):
     ------
     ConfigError
         Widths and downsampling disagree, or the kind or padding is unknown.
+
+    Attributes
+    ----------
+    patch
+        Cells per pixel of the finest level along each axis; 1 for the published kind.
     """
 
     latent_mean: Tensor
@@ -58,10 +65,9 @@ class Tokenizer(nn.Module):
         kind: str = "published",
     ) -> None:
         super().__init__()
-        if 2 ** (len(widths) - 1) != downsampling:
-            raise ConfigError(f"widths: expected log2(downsampling) + 1 numbers for {downsampling}, got {list(widths)}")
         if kind not in KINDS:
             raise ConfigError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+        check_widths(kind, downsampling, widths)
         self.arguments: dict[str, Any] = {
             "downsampling": downsampling,
             "widths": list(widths),
@@ -70,7 +76,11 @@ class Tokenizer(nn.Module):
             "kind": kind,
         }
         self.downsampling, self.latent_channels = downsampling, latent_channels
-        trunk, decoder = {"published": _published, "light": _light}[kind](widths, latent_channels, padding)
+        self.patch = downsampling // 2 ** (len(widths) - 1)
+        if kind == "published":
+            trunk, decoder = _published(widths, latent_channels, padding)
+        else:
+            trunk, decoder = _light(widths, latent_channels, padding, self.patch)
         self.encoder = Encoder(trunk, widths[-1], latent_channels, padding)
         self.decoder = decoder
         self.register_buffer("latent_mean", torch.zeros(latent_channels))
@@ -133,6 +143,21 @@ class Tokenizer(nn.Module):
         return self.latent_mean[:, None, None], self.latent_std[:, None, None]
 
 
+def check_widths(kind: str, downsampling: int, widths: Sequence[int]) -> None:
+    """Refuse widths that a kind of tokenizer cannot have.
+
+    Raises
+    ------
+    ConfigError
+        Levels and downsampling do not fit.
+    """
+    levels, published = downsampling.bit_length(), kind == "published"
+    if downsampling < 1 or downsampling != 2 ** (levels - 1):
+        raise ConfigError(f"downsampling: expected a power of two, got {downsampling}")
+    if not (levels if published else 1) <= len(widths) <= levels:
+        raise ConfigError(f"widths: expected {levels}{'' if published else ' or fewer'} numbers, got {len(widths)}")
+
+
 class Encoder(nn.Module):
     """From cells to the mean and log-variance of latents.
 
@@ -190,17 +215,18 @@ def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Mod
     return trunk, decoder
 
 
-def _light(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Module, nn.Module]:
-    """Return a trunk that folds cells into channels and a decoder that unfolds, two blocks per coarser level."""
-    down: list[nn.Module] = []
-    before = 1
-    for width in widths[1:]:
-        down += [nn.PixelUnshuffle(2), conv(4 * before, width, 3 if before == 1 else 1, padding=padding)]
-        down += [ConvNeXtBlock(width, padding=padding) for _ in range(2)]
-        before = width
-    up: list[nn.Module] = [conv(latent, widths[-1], padding=padding)]
-    for coarse, fine in zip(reversed(widths[1:]), reversed(widths[:-1]), strict=True):
-        up += [ConvNeXtBlock(coarse, padding=padding) for _ in range(2)]
-        up += [conv(coarse, 4 * fine, 1, padding=padding), nn.PixelShuffle(2)]
-    up += [nn.LeakyReLU(SLOPE), conv(widths[0], 1, padding=padding)]
+def _light(widths: Sequence[int], latent: int, padding: str, patch: int) -> tuple[nn.Module, nn.Module]:
+    """Return a trunk that folds cells into channels and a decoder that unfolds, two blocks per level."""
+    down: list[nn.Module] = [nn.PixelUnshuffle(patch), conv(patch**2, widths[0], padding=padding)]
+    down += _blocks(widths[0], padding)
+    for fine, coarse in pairwise(widths):
+        down += [nn.PixelUnshuffle(2), conv(4 * fine, coarse, 1, padding=padding), *_blocks(coarse, padding)]
+    up: list[nn.Module] = [conv(latent, widths[-1], padding=padding), *_blocks(widths[-1], padding)]
+    for coarse, fine in pairwise(reversed(widths)):
+        up += [conv(coarse, 4 * fine, 1, padding=padding), nn.PixelShuffle(2), *_blocks(fine, padding)]
+    up += [conv(widths[0], patch**2, padding=padding), nn.PixelShuffle(patch)]
     return nn.Sequential(*down), nn.Sequential(*up)
+
+
+def _blocks(width: int, padding: str) -> list[nn.Module]:
+    return [ConvNeXtBlock(width, padding=padding) for _ in range(2)]

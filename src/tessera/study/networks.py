@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from tessera.study.section import Fraction, Section
+from tessera.study.section import Fraction, Section, Several
 
 FieldName = Literal["temperature", "pressure", "microstructure", "velocity_x", "velocity_y"]
+Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 Padding = Literal["zeros", "replicate"]
 
 
@@ -19,7 +20,8 @@ class Budget(Section):
     @model_validator(mode="after")
     def _one(self) -> "Budget":
         if (self.updates is None) == (self.core_seconds is None):
-            raise ValueError("expected either updates or core_seconds")
+            got = "neither" if self.updates is None else "both"
+            raise ValueError(f"expected either updates or core_seconds, got {got}")
         return self
 
 
@@ -46,7 +48,7 @@ class Training(Section):
     horizons: tuple[Horizons, ...] = Field(description="Horizon curriculum, in the order of `until`.", min_length=1)
     optimizer: Literal["adam", "adamw"] = Field(description="Optimiser.")
     learning_rate: PositiveFloat = Field(description="Highest learning rate.")
-    betas: tuple[Fraction, Fraction] = Field(description="Moment decays of the optimiser.")
+    betas: tuple[Decay, Decay] = Field(description="Moment decays of the optimiser.")
     weight_decay: NonNegativeFloat = Field(description="Weight decay.")
     schedule: Literal["constant", "cosine"] = Field(description="Learning rate over the budget; cosine ends at 1 %.")
     warm_up: Fraction = Field(description="Part of the budget with a rising learning rate.")
@@ -75,15 +77,17 @@ class Training(Section):
 class TokenizerSection(Section):
     """A variational autoencoder per field."""
 
-    fields: tuple[FieldName, ...] = Field(description="Fields that get a tokenizer each.", min_length=1)
+    fields: Several[FieldName] = Field(description="Fields that get a tokenizer each.")
     architecture: Literal["published", "light"] = Field(
-        description="The paper's architecture, or one of ConvNeXt blocks at half resolution and coarser."
+        description="The paper's, or a light one of ConvNeXt blocks on its coarsest levels alone."
     )
     downsampling: PositiveInt = Field(description="Stored cells per token along each axis; a power of two.")
-    widths: tuple[PositiveInt, ...] = Field(description="Channels per level, finest first.")
+    widths: tuple[PositiveInt, ...] = Field(
+        description="Channels per level, finest first; log2(downsampling) + 1, light: or fewer."
+    )
     latent_channels: PositiveInt = Field(description="Latent channels of a field.")
     padding: Padding = Field(description="Padding of the convolutions.")
-    scales: tuple[Literal["micro", "meso"], ...] = Field(description="Ensembles that it learns from.", min_length=1)
+    scales: Several[Literal["micro", "meso"]] = Field(description="Ensembles that it learns from.")
     kl_weight: NonNegativeFloat = Field(description="Weight of the Kullback-Leibler term.")
     kl_from: Fraction = Field(description="Part of the budget before the Kullback-Leibler term and noise begin.")
     edge_weight: NonNegativeFloat = Field(description="Weight of the absolute error where the truth is steep.")
@@ -92,13 +96,14 @@ class TokenizerSection(Section):
 
     @model_validator(mode="after")
     def _levels(self) -> "TokenizerSection":
-        if 2 ** (len(self.widths) - 1) != self.downsampling:
+        levels, published = self.downsampling.bit_length(), self.architecture == "published"
+        if self.downsampling != 2 ** (levels - 1):
+            raise ValueError(f"downsampling: expected a power of two, got {self.downsampling}")
+        if not (levels if published else 1) <= len(self.widths) <= levels:
             raise ValueError(
-                f"widths: expected log2(downsampling) + 1 numbers for downsampling {self.downsampling}, "
-                f"got {len(self.widths)}"
+                f"widths: expected {levels}{'' if published else ' or fewer'} numbers for downsampling "
+                f"{self.downsampling} and architecture {self.architecture}, got {len(self.widths)}"
             )
-        if len(set(self.fields)) != len(self.fields):
-            raise ValueError(f"fields: expected each once, got {list(self.fields)}")
         return self
 
 
@@ -120,6 +125,12 @@ class ConvNeXtMap(Section):
     blocks: PositiveInt = Field(description="Number of blocks.")
     kernel: PositiveInt = Field(description="Width of the depthwise kernels; odd.")
     residual: bool = Field(description="Predict the change instead of the next latent.")
+
+    @model_validator(mode="after")
+    def _centred(self) -> "ConvNeXtMap":
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel: expected an odd width, got {self.kernel}")
+        return self
 
 
 Map = Annotated[UNetMap | ConvNeXtMap, Field(discriminator="kind")]
@@ -143,8 +154,8 @@ class Coupled(Section):
 class Transfer(Section):
     """The coupled maps fine-tuned on few meso simulations."""
 
-    meso_cases: tuple[PositiveInt, ...] = Field(description="Numbers of meso training cases; one model each.")
-    seeds: tuple[NonNegativeInt, ...] = Field(description="Seeds; one model each.")
+    meso_cases: Several[PositiveInt] = Field(description="Numbers of meso training cases; one model each.")
+    seeds: Several[NonNegativeInt] = Field(description="Seeds; one model each.")
     substeps: PositiveInt = Field(description="Applications of the map per meso snapshot.")
     decoded_weight: NonNegativeFloat = Field(description="Weight of the decoded fields against the latent terms.")
     decoder: Literal["frozen", "fine-tuned"] = Field(description="Whether the decoders learn in the last stage.")
@@ -164,10 +175,10 @@ class Dynamics(Section):
 class PARCv2Section(Section):
     """PARCv2, trained on meso simulations alone."""
 
-    meso_cases: tuple[PositiveInt, ...] = Field(description="Numbers of meso training cases; one model each.")
-    seeds: tuple[NonNegativeInt, ...] = Field(description="Seeds; one model each.")
+    meso_cases: Several[PositiveInt] = Field(description="Numbers of meso training cases; one model each.")
+    seeds: Several[NonNegativeInt] = Field(description="Seeds; one model each.")
     features: PositiveInt = Field(description="Channels of the feature extractor's output.")
-    widths: tuple[PositiveInt, ...] = Field(description="Channels per level of the feature extractor.")
+    widths: tuple[PositiveInt, ...] = Field(description="Channels per level of the feature extractor.", min_length=1)
     mapping_width: PositiveInt = Field(description="Channels of mapping and reconstruction.")
     integrator: Literal["euler", "heun", "rk4"] = Field(description="Time integrator.")
     padding: Padding = Field(description="Padding of the convolutions.")
@@ -179,17 +190,18 @@ class PARCv2Section(Section):
     @model_validator(mode="after")
     def _two_stages(self) -> "PARCv2Section":
         if self.correction != (self.correction_training is not None):
-            raise ValueError("correction_training: expected exactly where correction is true")
+            said = ("a training", "none") if self.correction else ("none", "one")
+            raise ValueError("correction_training: expected {} for this correction, got {}".format(*said))
         return self
 
 
 class CNextSection(Section):
     """A residual ConvNeXt U-Net in pixel space, the strong simple rival."""
 
-    meso_cases: tuple[PositiveInt, ...] = Field(description="Numbers of meso training cases; one model each.")
-    seeds: tuple[NonNegativeInt, ...] = Field(description="Seeds; one model each.")
+    meso_cases: Several[PositiveInt] = Field(description="Numbers of meso training cases; one model each.")
+    seeds: Several[NonNegativeInt] = Field(description="Seeds; one model each.")
     unshuffle: PositiveInt = Field(description="Cells folded into channels at the entrance, along each axis.")
-    widths: tuple[PositiveInt, ...] = Field(description="Channels per level.")
+    widths: tuple[PositiveInt, ...] = Field(description="Channels per level.", min_length=1)
     blocks: tuple[PositiveInt, ...] = Field(description="Blocks per level, down and up: 2 len(widths) - 1 numbers.")
     training: Training = Field(description="Training.")
 
