@@ -33,6 +33,14 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def box(artist):
+    """Return the ends of what is drawn as fractions of the figure: left, bottom, right, top."""
+    figure = artist.get_figure(root=True)
+    figure.canvas.draw()
+    size = figure.get_size_inches() if artist is figure else figure.get_size_inches() * figure.dpi
+    return (artist.get_tightbbox(figure.canvas.get_renderer()).get_points() / size).ravel()
+
+
 def chosen(table, model, metric, n_meso=None):
     rows = table[(table["model"] == model) & (table["metric"] == metric) & table["time"].notna()]
     return rows[rows["n_meso"].isna()] if n_meso is None else rows[rows["n_meso"] == n_meso]
@@ -64,6 +72,19 @@ def test_runs_of_a_model_share_its_colour_and_differ_in_dash(table):
     few, more = (line(axes, f"tessera, {n_meso} meso cases") for n_meso in (2, 4))
     assert few.get_color() == more.get_color() == figures.colour("tessera")
     assert few.get_linestyle() != more.get_linestyle()
+
+
+def test_any_number_of_runs_finds_room_in_the_legend(truth):
+    kinds = [("tessera", 4), ("tessera", 9), ("tessera", 18)]
+    kinds += [(model, n_meso) for model in ("parcv2", "cnext") for n_meso in (4, 18)]
+    made = {str(run): prediction(truth, *run, 0, noise=0.1) for run in kinds}
+    table = scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
+    for figure in (curves.hotspots(table), curves.errors(table, ("temperature_rmse", "hotspot_area"))):
+        left, bottom, right, top = box(figure)
+        assert min(left, bottom) >= 0.0 and max(right, top) <= 1.0
+        assert len(legend(figure)) == 8
+        _, low, _, _ = box(figure.legends[0])
+        assert max(box(axes)[3] for axes in figure.axes if axes.get_visible()) < low
 
 
 def test_an_undefined_value_leaves_a_gap_and_not_a_zero(table):

@@ -153,6 +153,19 @@ def test_rollouts_show_truth_models_and_errors_in_rows(truth, rollouts):
     assert low == -high
 
 
+def test_nothing_is_drawn_beyond_the_edge(truth, rollouts):
+    crowded = ensemble()
+    real, times = scores.load_case(truth, 1), truth["time"].values
+    drawn = [gallery.ensemble(crowded, [0, 1, 2, 3], [3, 7]), gallery.ensemble(truth, [0, 1], [1, 2, 3, 4, 5])]
+    drawn += [gallery.rollouts(real, rollouts, field, [2, 5], times) for field in ("microstructure", "velocity_y")]
+    drawn.append(gallery.reconstruction(truth, prediction(truth, "tokenizer", 0, 0, scale="micro"), 1, 4))
+    for figure in drawn:
+        figure.canvas.draw()
+        left, bottom, right, top = figure.get_tightbbox(figure.canvas.get_renderer()).extents
+        width, height = figure.get_size_inches()
+        assert min(left, bottom, width - right, height - top) >= 0.0
+
+
 def test_no_model_moves_the_colour_scale(truth, rollouts):
     real = scores.load_case(truth, 1)
     wild = rollouts[0]._replace(fields={"temperature": np.full_like(real["temperature"], 1e6)})

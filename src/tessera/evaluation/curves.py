@@ -187,4 +187,6 @@ def _said(metric: str) -> str:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper center", ncols=min(len(labels), 5), bbox_to_anchor=(0.5, 1.0))
+    columns = min(len(labels), 4)
+    figure.legend(handles, labels, loc="upper center", ncols=columns, bbox_to_anchor=(0.5, 1.0))
+    figure.subplots_adjust(top=0.96 - 0.04 * -(-len(labels) // columns))

@@ -187,7 +187,7 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def panels(
-    rows: int, columns: int, aspect: float, *, left: float = 1.15, right: float = 0.75, top: float = 0.3
+    rows: int, columns: int, aspect: float, *, left: float = 1.15, right: float = 0.85, top: float = 0.3
 ) -> Panels:
     """Return a grid of image panels that fills the width, placed to the point.
 

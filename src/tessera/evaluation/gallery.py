@@ -45,7 +45,7 @@ def ensemble(dataset: xr.Dataset, cases: Sequence[int], snapshots: Sequence[int]
     temperature = [one["temperature"].isel(time=list(snapshots)).values for one in chosen]
     scale = figures.limits("temperature", np.stack(temperature))
     with figures.styled():
-        grid = figures.panels(len(cases), len(snapshots) + 1, _aspect(dataset), left=0.95)
+        grid = figures.panels(len(cases), len(snapshots) + 1, _aspect(dataset))
         for row, one in enumerate(chosen):
             figures.show(grid.axes[row, 0], one["microstructure"].isel(time=0).values, "microstructure", (0.0, 1.0))
             for column, values in enumerate(temperature[row]):
