@@ -57,6 +57,47 @@ MISTAKES = [
     ("rivals.cnext.meso_cases", [5], "rivals.cnext.meso_cases: expected at most 4 training cases, got 5"),
     ("evaluation.snapshots.micro", [20], "evaluation.snapshots.micro: expected at most 19, got [20]"),
     ("ensembles.micro.particle_velocity", {"low": 2.0, "high": 1.0}, "expected low <= high, got 2 and 1"),
+    ("ensembles.micro.particle_velocity.low", 0.0, "particle_velocity.low: expected greater than 0, got 0"),
+    ("ensembles.micro.cells", [160], "ensembles.micro.cells.1: expected a value, got none"),
+    ("ensembles.micro.cell_size", float("nan"), "ensembles.micro.cell_size: expected a finite number, got nan"),
+    ("name", "a/b c", "name: expected a match of ^[a-z0-9][a-z0-9_-]*$, got 'a/b c'"),
+    ("name", "a" * 300, "name: expected at most 100 characters, got 'aaa"),
+    ("models", ["cnext", "cnext"], "models: expected at least one, and each once, got ['cnext', 'cnext']"),
+    ("tokenizer.fields", [], "tokenizer.fields: expected at least one, and each once, got []"),
+    ("rivals.cnext.seeds", [1, 1], "rivals.cnext.seeds: expected at least one, and each once, got [1, 1]"),
+    ("dynamics.transfer.meso_cases", [], "dynamics.transfer.meso_cases: expected at least one"),
+    ("rivals.parcv2.widths", [], "rivals.parcv2.widths: expected at least 1 items, got []"),
+    ("rivals.parcv2.correction", True, "rivals.parcv2.correction_training: expected a training for this correction"),
+    ("dynamics.coupled.map.kernel", 4, "dynamics.coupled.map.kernel: expected an odd width, got 4"),
+    ("tokenizer.training.window", 100, "tokenizer.training.window: expected a multiple of tokenizer.downsampling = 8"),
+    ("dynamics.transfer.end_to_end.window_rollout", 4, "dynamics.transfer.end_to_end.window_rollout: expected a mult"),
+    ("tokenizer.training.betas", [0.9, 1.0], "tokenizer.training.betas.1: expected less than 1, got 1.0"),
+    ("dynamics.decoupled.training.horizons", [{"until": 1.0, "steps": [19]}], "expected at most 18 steps, got 19"),
+    ("evaluation.start", 30, "evaluation.start: expected a snapshot before the last of micro, 19, got 30"),
+    ("solver.temperature_cap", 300.0, "solver.temperature_cap: expected more than material.eos.temperature, 300 K"),
+]
+PORES = [
+    ("micro", "diameter.high", 1e-4, "expected at most 5.6e-06 m, for which there is room along y, got 0.0001"),
+    (
+        "micro",
+        "centre_x",
+        {"low": 0.0, "high": 0.0},
+        "diameter.high: expected at most 0 m, for which there is room along x",
+    ),
+    ("micro", "centre_y.high", 5.0, "expected less than or equal to 1, got 5.0"),
+    ("micro", "diameter.low", 1e-12, "expected at least a cell, 3.5e-08 m, got 1e-12"),
+    ("micro", "kind", "magic", "expected a kind of 'single-pore', 'packing', got 'magic'"),
+    ("meso", "porosity.high", 2.0, "expected less than or equal to 1, got 2.0"),
+    ("meso", "smallest_diameter.low", -1e-6, "expected greater than 0, got -1e-06"),
+    (
+        "meso",
+        "largest_diameter",
+        {"low": 1e-7, "high": 2e-7},
+        "largest_diameter.high: expected at least the smallest, 7.2e-07",
+    ),
+    ("meso", "largest_diameter.high", 1e-3, "expected less than 2.57e-05 m, for which there is room, got 0.001"),
+    ("meso", "inlet", 1.0, "expected less than 3.86e-05 m, for which there is room, got 1"),
+    ("meso", "gap", 1.0, "expected less than 2.57e-05 m, for which there is room, got 1"),
 ]
 
 
@@ -67,6 +108,23 @@ def test_a_mistake_is_one_line_with_its_key(demo, key, value, line):
         validate(demo, "study")
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("scale", "key", "value", "line"), PORES, ids=[key for _, key, _, _ in PORES])
+def test_pores_that_no_box_holds_are_refused_before_any_is_drawn(demo, scale, key, value, line):
+    change(demo, f"ensembles.{scale}.microstructure.{key}", value)
+    with pytest.raises(ConfigError) as caught:
+        validate(demo, "study")
+    assert f": ensembles.{scale}.microstructure" in str(caught.value)
+    assert line in str(caught.value)
+
+
+def test_a_long_value_is_cut_in_the_message(demo):
+    change(demo, "ensembles.micro.cells", list(range(1000)))
+    with pytest.raises(ConfigError) as caught:
+        validate(demo, "study")
+    assert "ensembles.micro.cells: expected at most 2 items, got [0, 1," in str(caught.value)
+    assert len(str(caught.value)) < 200
 
 
 def test_a_missing_key_is_named(demo):
@@ -98,12 +156,39 @@ def test_another_kind_replaces_the_whole_mapping():
     assert merge(base, {"map": {"base": 32}})["map"] == {"kind": "unet", "base": 32}
 
 
-@pytest.mark.parametrize(("text", "got"), [("a: [1", "expected YAML"), ("- 1\n- 2\n", "got list"), ("\x00", "YAML")])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, text, got):
+TEXTS = [
+    ("a: [1", "line 1, column 6: expected YAML, got"),
+    ("a:\n\tb: 1\n", "line 2, column 1: expected YAML, got"),
+    ("a: 1\n---\nb: 2\n", "expected YAML, got"),
+    ("a: *b\n", "line 1, column 4: expected YAML, got found undefined alias"),
+    ("a: !!python/object:os.system x\n", "line 1, column 4: expected YAML, got"),
+    ("? [1]\n: 2\n", "expected YAML, got"),
+    ("\x00", "expected YAML, got"),
+    ("", "expected a mapping of keys, got NoneType"),
+    ("- 1\n- 2\n", "expected a mapping of keys, got list"),
+    ("seed: 2020-01-01\n", "expected plain YAML values, got"),
+    ("solver: &a {b: *a}\n", "expected plain YAML values, got"),
+    ("a: " + "[" * 3000 + "]" * 3000, "expected the sections of a study, got many more inside each other"),
+    ("seed: 1\nname: x\nseed: 2\n", "line 3, column 1: expected YAML, got the key 'seed' twice"),
+    ("solver: {cfl: 0.5, cfl: 0.6}\n", "line 1, column 20: expected YAML, got the key 'cfl' twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "got"), TEXTS, ids=[text[:20] for text, _ in TEXTS])
+def test_a_file_that_is_no_study_is_refused_in_one_line(tmp_path, text, got):
     path = tmp_path / "study.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=got):
+    with pytest.raises(ConfigError) as caught:
         load([path])
+    assert str(path) in str(caught.value)
+    assert got in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_merged_key_may_stand_again(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("a: &a {b: 1, c: 2}\nd: &d {<<: *a, b: 3}\ne: {<<: [*d, *a], c: 4}\n")
+    assert read(path) == {"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}, "e": {"b": 3, "c": 4}}
 
 
 @pytest.mark.parametrize("text", ["4e-6", "4.e-6", "4.0e-06", "0.000004", ".4E-5"])

@@ -2,14 +2,14 @@
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from tessera.study.section import Section
+from tessera.study.section import Section, Several
 
 
 class Shown(Section):
     """Snapshots that the figures show."""
 
-    micro: tuple[NonNegativeInt, ...] = Field(description="Snapshots of micro cases.", min_length=1)
-    meso: tuple[NonNegativeInt, ...] = Field(description="Snapshots of meso cases.", min_length=1)
+    micro: Several[NonNegativeInt] = Field(description="Snapshots of micro cases.")
+    meso: Several[NonNegativeInt] = Field(description="Snapshots of meso cases.")
 
     def __getitem__(self, scale: str) -> tuple[int, ...]:
         return {"micro": self.micro, "meso": self.meso}[scale]

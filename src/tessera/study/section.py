@@ -1,9 +1,11 @@
 """What every section of a study shares: strict types, no unknown keys, frozen values."""
 
-from typing import Annotated
+from collections.abc import Hashable
+from typing import Annotated, TypeVar
 
 from annotated_types import Gt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,6 +15,16 @@ from pydantic import (
     model_validator,
 )
 
+Item = TypeVar("Item", bound=Hashable)
+
+
+def _once(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not values or len(set(values)) != len(values):
+        raise ValueError(f"expected at least one, and each once, got {list(values)}")
+    return values
+
+
+Several = Annotated[tuple[Item, ...], AfterValidator(_once)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Gt(0.0)]
 
@@ -41,4 +53,29 @@ class Range(Section):
         return self.low, self.high
 
 
-__all__ = ["Fraction", "NonNegativeFloat", "Positive", "PositiveFloat", "PositiveInt", "Range", "Section"]
+class PositiveRange(Range):
+    """A range of positive numbers."""
+
+    low: PositiveFloat = Field(description="Smallest value.")
+    high: PositiveFloat = Field(description="Largest value.")
+
+
+class Share(Range):
+    """A range of shares of a whole."""
+
+    low: Fraction = Field(description="Smallest value.")
+    high: Fraction = Field(description="Largest value.")
+
+
+__all__ = [
+    "Fraction",
+    "NonNegativeFloat",
+    "Positive",
+    "PositiveFloat",
+    "PositiveInt",
+    "PositiveRange",
+    "Range",
+    "Section",
+    "Several",
+    "Share",
+]
