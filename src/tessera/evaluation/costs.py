@@ -60,7 +60,8 @@ def benchmarks(folder: Path) -> pd.DataFrame:
         numbers = measured[[*MEASURED]]
         if numbers.empty or not numbers.dtypes.map(pd.api.types.is_numeric_dtype).all():
             raise DataError(f"{path}: expected a row of numbers, got {numbers.to_dict('list')}")
-        scale = next((scale for scale in ("micro", "meso") if parts[-1].startswith(scale)), "")
+        first = parts[-1].split("_")[0]
+        scale = first if first in {"micro", "meso"} else ""
         last = measured.iloc[-1]
         rows.append([parts[0], scale, parts[-1], *(float(last[name]) for name in MEASURED)])
     return pd.DataFrame(rows, columns=["stage", "scale", "job", *MEASURED])
