@@ -5,9 +5,11 @@ failed, or in a destructor, which prints and drops it. Here it is asked again a 
 and heard once: the second Ctrl-C of an impatient hand does not cut short what removes half-written files.
 """
 
+import os
 import signal
 import sys
 import time
+import warnings
 from types import FrameType
 
 CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}  # as a shell says them
@@ -48,6 +50,7 @@ class _Ear:
         while frame is not None and frame.f_code.co_filename != IMPORTS:
             frame = frame.f_back
         if frame is None:
+            warnings.simplefilter("ignore")  # of what is left lying about
             raise Interrupted
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
@@ -60,20 +63,27 @@ class _Ear:
 
 def main() -> None:
     """Run the command line; leave with 0, 2, 130 or 143."""
-    ear = _Ear()
+    ear, code, said = _Ear(), 1, ""
     ear.hear()
     try:
         from tessera import cli
 
-        cli.main()
-    except Interrupted:
+        code, said = cli.call()
+    except BaseException:
+        if not ear.asked:
+            raise
+    finally:
         ear.close()
+    if ear.asked and code:  # whatever a library made of it
         from tessera import cli
 
         what = "terminated" if ear.asked == signal.SIGTERM else "interrupted"
-        cli.refuse(f"{what}; finished parts are kept, run it again to carry on", CODES[ear.asked])
-    finally:
-        ear.close()
+        code, said = CODES[ear.asked], cli.line(f"{what}; finished parts are kept, run it again to carry on")
+    sys.stderr.write(f"{said}\n" if said else "")
+    sys.stderr.flush()
+    if ear.asked:
+        os._exit(code)  # libraries that were cut short may not find their way out
+    sys.exit(code)
 
 
 if __name__ == "__main__":

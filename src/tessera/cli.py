@@ -8,7 +8,7 @@ for what the user or the data said; `tessera.__main__` hears signals, and leaves
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -260,29 +260,27 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def main() -> None:
-    """Run the command line; leave with 0, or with 2 and one line of what is wrong."""
+def call() -> tuple[int, str]:
+    """Run the command that the process was called with; return its exit code and what is wrong, in one line."""
     _log_to_stderr()
     try:
-        code = app(standalone_mode=False)
+        return app(standalone_mode=False) or 0, ""
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code, ""
     except typer._click.ClickException as error:
-        refuse(error.format_message() or "expected a command, got none", 2)
+        message = error.format_message() or "expected a command, got none"
     except TesseraError as error:
-        refuse(str(error), 2)
+        message = str(error)
     except OSError as error:
-        refuse(f"{error.filename or 'files'}: expected to read or write, got {error.strerror or error}", 2)
+        message = f"{error.filename or 'files'}: expected to read or write, got {error.strerror or error}"
     except MemoryError:
-        refuse("memory: expected enough for this stage, got none", 2)
-    sys.exit(code)
+        message = "memory: expected enough for this stage, got none"
+    return 2, line(message)
 
 
-def refuse(message: str, code: int) -> NoReturn:
-    """Write one line, beginning with the command that was called, and leave."""
-    line = " ".join(message.split())
-    sys.stderr.write(f"{' '.join(['tessera', *_called(sys.argv[1:])])}: {line}\n")
-    sys.exit(code)
+def line(message: str) -> str:
+    """Return a message as one line that begins with the command that was called."""
+    return f"{' '.join(['tessera', *_called(sys.argv[1:])])}: {' '.join(message.split())}"
 
 
 def _called(arguments: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ manifest: a JSON file, renamed last, that names the store and holds its checksum
 opens the manifest knows that the store is whole.
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -14,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import xarray as xr
+from zarr.core.sync import sync
 
-from tessera.errors import DataError
+from tessera.errors import DataError, TesseraError
 
 
 @contextmanager
@@ -25,27 +28,35 @@ def whole(path: Path) -> Iterator[Path]:
 
     The temporary file or folder lies beside `path` and is removed when the block fails.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    _remove(beside)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(beside)
         yield beside
         if path.is_dir():
             _remove(path)
         beside.replace(path)
-    except OSError as error:
-        error.filename = str(path)
-        raise
+    except Exception as error:
+        behind = _behind(error)
+        if behind is None:
+            raise
+        behind.filename = str(path)
+        raise behind from None
     finally:
         _remove(beside)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with whole(path) as beside, beside.open("w", encoding="utf-8") as file:
-        file.write(text)
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with whole(path) as beside, beside.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -127,7 +138,8 @@ def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | No
     with whole(place) as beside:
         for variable in dataset.variables.values():
             variable.encoding = {}
-        dataset.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
+        with _alone():
+            dataset.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
         checksum = _tree_digest(beside)
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
@@ -157,6 +169,29 @@ def open_zarr(manifest: Path) -> xr.Dataset:
         raise DataError(f"{place}: expected a whole Zarr store, got {_short(error)}") from None
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no other thread write on when writing a store has failed: what is removed would come back."""
+    with dask.config.set(scheduler="synchronous"):
+        try:
+            yield
+        except BaseException:
+            sync(_others())
+            raise
+
+
+async def _others() -> None:
+    """Wait for what the loop of Zarr still does."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+def check_study(path: Path, found: object, study: str) -> None:
+    """Refuse a file of another study."""
+    if found != study:
+        raise DataError(f"{path}: expected a file of study {study!r}, got one of {found!r}")
+
+
 def _tree_digest(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -171,6 +206,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _behind(error: BaseException | None) -> OSError | None:
+    """Return the error of the system that a library met, and answered with one of its own; None if it is our word."""
+    while error is not None and not isinstance(error, OSError):
+        error = None if isinstance(error, TesseraError) else error.__cause__ or error.__context__
+    return error
 
 
 def _short(error: BaseException) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
+from tessera.data import store
 from tessera.data.scaling import Scale, Statistics
-from tessera.data.store import whole
 from tessera.errors import DataError
 from tessera.models import build
 
@@ -61,8 +61,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "training": json.dumps(checkpoint.training),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()}
-    with whole(path) as beside:
-        save_file(weights, beside, metadata)
+    store.write_bytes(path, safetensors.torch.save(weights, metadata))
 
 
 def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Checkpoint:

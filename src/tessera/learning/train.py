@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from tessera.data.store import whole
+from tessera.data.store import whole, write_text
 from tessera.errors import DataError, TrainingError
 
 log = logging.getLogger("tessera")
@@ -174,7 +174,7 @@ class _Run:
         self.updates, self.core_seconds, self.validation_seconds = 0, 0.0, 0.0
         self.sums: dict[str, float] = {}
         self.since = 0
-        self.history_size = 0
+        self.history: list[str] = []
         self.best: dict[str, Any] = {}
 
     @property
@@ -220,12 +220,9 @@ class _Run:
         if self._affordable():
             line |= self._validate()
         self.sums, self.since = {}, 0
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "history.jsonl").open("ab") as file:
-            file.truncate(self.history_size)
-            file.write((json.dumps(line) + "\n").encode())
-            self.history_size = file.tell()
+        self.history.append(json.dumps(line) + "\n")
         self.save()
+        self._tell()
         if not Console(stderr=True).is_terminal:
             log.info("%s: %s", self.task.name, _summary(line))
 
@@ -236,7 +233,7 @@ class _Run:
             "validation_seconds": self.validation_seconds,
             "sums": self.sums,
             "since": self.since,
-            "history_size": self.history_size,
+            "history": self.history,
             "weights": _copy(self.weights),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -267,6 +264,7 @@ class _Run:
     def finish(self) -> Result:
         _assign(self.weights, self.best["weights"])
         self.task.module.eval()
+        self._tell()
         return Result(
             self.updates,
             self.core_seconds,
@@ -291,10 +289,13 @@ class _Run:
             "validation_seconds",
             "sums",
             "since",
-            "history_size",
+            "history",
             "best",
         ):
             setattr(self, name, content[name])
+
+    def _tell(self) -> None:
+        write_text(self.folder / "history.jsonl", "".join(self.history))
 
     def _follow(self) -> None:
         """Let the averaged weights follow; early on they follow closely."""

@@ -1,6 +1,7 @@
 """From a study to its ensembles: design, simulate, assemble, scale."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,15 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
     cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
     if cases.size == 0:
         raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("simulate {task.fields[scale]} case {task.fields[case]}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     files = {}
     with bar:
@@ -64,7 +67,8 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
             path = out.parent / f"case_{case:04d}.nc"
             _simulate_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
             files[path.name] = file_digest(path)
-    store.write_json(out, {"scale": scale, "shard": shard, "cases": files, "key": _key(study, scale, None)})
+    whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
+    store.write_json(out, {**whose, "shard": shard, "cases": files})
 
 
 def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
@@ -72,7 +76,7 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
     drawn = _open_design(study, scale, design)
     paths: dict[str, Path] = {}
     for shard in shards:
-        for name, checksum in sorted(store.read_json(shard).get("cases", {}).items()):
+        for name, checksum in _listed(study, scale, shard).items():
             paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
     expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
     if sorted(paths) != sorted(expected):
@@ -107,6 +111,7 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     """Fit the scales of an ensemble on its training split."""
     dataset = store.open_zarr(ensemble)
     schema.check(dataset, str(ensemble))
+    _check_scale(study, scale, ensemble, dataset.attrs)
     found = scaling.fit(dataset, schema.FIELDS, str(ensemble))
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
@@ -161,10 +166,25 @@ def _attrs(study: Study, scale: str) -> dict[str, str]:
 
 def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     drawn = store.open_netcdf(design)
-    said = (drawn.attrs.get("study"), drawn.attrs.get("scale"))
-    if said != (study.name, scale):
-        raise DataError(f"{design}: expected the {scale} design of study {study.name!r}, got {said}")
+    _check_scale(study, scale, design, drawn.attrs)
     return drawn
+
+
+def _listed(study: Study, scale: str, shard: Path) -> dict[str, str]:
+    """Return the names of the cases that the manifest of a shard lists, and their checksums."""
+    said = store.read_json(shard)
+    _check_scale(study, scale, shard, said)
+    cases = said.get("cases")
+    if not isinstance(cases, dict):
+        raise DataError(f"{shard}: expected cases and their checksums, got {cases!r}")
+    return dict(sorted(cases.items()))
+
+
+def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) -> None:
+    """Refuse a file of another study, or of its other scale."""
+    store.check_study(path, said.get("study"), study.name)
+    if said.get("scale") != scale:
+        raise DataError(f"{path}: expected a file of the {scale} scale, got one of {said.get('scale')!r}")
 
 
 def _microstructure(what: Ensemble):

@@ -45,7 +45,8 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
     generator = torch.Generator().manual_seed(training.seed_of(study, "predict", checkpoint.facts["n_meso"]))
     spent, cases = 0.0, []
     numbers = range(dataset.sizes["case"])
-    for number in track(numbers, "predict", console=Console(stderr=True), transient=True):
+    console = Console(stderr=True)
+    for number in track(numbers, "predict", console=console, transient=True, disable=not console.is_terminal):
         truth = dataset.isel(case=[number])
         first = read_frames(truth, checkpoint.scales, device).at(start)
         begin = time.process_time()

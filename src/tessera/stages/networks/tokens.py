@@ -150,7 +150,7 @@ def read_latents(
     """Read cached latents of a split into memory, by field, and the digests of their tokenizers."""
     variances = study.dynamics.log_variance
     dataset = store.open_zarr(manifest)
-    training.check_study(study, manifest, dataset.attrs.get("study"))
+    store.check_study(manifest, dataset.attrs.get("study"), study.name)
     wanted = {field: f"{field}_mean" for field in fields}
     if variances:
         wanted |= {field + LOG_VARIANCE: f"{field}_log_var" for field in fields}

@@ -148,7 +148,7 @@ def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dat
     """
     dataset = store.open_zarr(manifest)
     schema.check(dataset, str(manifest), fields=fields)
-    check_study(study, manifest, dataset.attrs.get("study"))
+    store.check_study(manifest, dataset.attrs.get("study"), study.name)
     return dataset
 
 
@@ -161,17 +161,11 @@ def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, St
         The file is broken, lacks a field, or is of another study.
     """
     statistics, attrs = scaling.load(path)
-    check_study(study, path, attrs.get("study"))
+    store.check_study(path, attrs.get("study"), study.name)
     missing = [name for name in fields if name not in statistics]
     if missing:
         raise DataError(f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}")
     return {name: statistics[name] for name in fields}
-
-
-def check_study(study: Study, path: Path, found: object) -> None:
-    """Refuse a file of another study."""
-    if found != study.name:
-        raise DataError(f"{path}: expected a file of study {study.name!r}, got one of {found!r}")
 
 
 def save(
