@@ -114,6 +114,20 @@ def test_benchmarks_know_stage_scale_and_job(tmp_path):
     assert math.isnan(found.loc["meso_tessera_n2_s0_test", "cpu_time"])
 
 
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        ("tokenizer/microstructure", ""),
+        ("latents/micro", "micro"),
+        ("scores/meso", "meso"),
+        ("cases/micro_0012", "micro"),
+    ],
+)
+def test_a_job_is_of_the_scale_that_it_names_and_not_of_a_word_that_begins_like_it(tmp_path, name, scale):
+    measured(tmp_path, name)
+    assert costs.benchmarks(tmp_path)["scale"].tolist() == [scale]
+
+
 def test_nothing_measured_is_an_empty_table(tmp_path):
     found = costs.benchmarks(tmp_path / "none")
     assert len(found) == 0 and len(costs.stages(found)) == 0
