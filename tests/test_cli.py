@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,59 @@ def test_a_truncated_design_is_refused(study, tmp_path, cut):
     )
     refused(tessera(*call, "--study", study), "design.nc", "expected a whole netCDF file")
     assert [path.name for path in tmp_path.iterdir()] == ["design.nc"]
+
+
+HEARD = {
+    "in an import": """
+        import deaf
+        assert deaf.whole
+        time.sleep(5)
+    """,
+    "in a destructor": """
+        class Deaf:
+            def __del__(self):
+                ask()
+        Deaf()
+        time.sleep(5)
+    """,
+    "made into another error": """
+        try:
+            ask()
+        except BaseException:
+            raise DataError("a.json: expected a whole file, got half")
+    """,
+    "twice": """
+        try:
+            ask()
+        finally:
+            ask()
+    """,
+}
+
+
+@pytest.mark.parametrize(("number", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+@pytest.mark.parametrize("case", HEARD.values(), ids=HEARD)
+def test_a_signal_is_heard_wherever_it_comes(tmp_path, case, number, code, word):
+    ask = f"import os, signal\ndef ask():\n    os.kill(os.getpid(), signal.{number})\n"
+    (tmp_path / "deaf.py").write_text(f"{ask}ask()\nwhole = True\n")
+    (tmp_path / "run.py").write_text(
+        f"import time, sys\nfrom tessera import __main__, cli\nfrom tessera.errors import DataError\n{ask}"
+        f"def call():\n{textwrap.indent(textwrap.dedent(case), '    ')}\n    return 0, ''\n"
+        "cli.call = call\nsys.argv[1:] = ['fit', 'cnext', '--seed', '0']\n__main__.main()\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, check=False)
+    said = f"tessera fit cnext: {word}; finished parts are kept, run it again to carry on\n"
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_a_command_that_is_asked_too_late_is_done():
+    code = "import os, signal, sys; from tessera import __main__, cli; cli.call = lambda: (0, ''); sys.exit = stop\n"
+    stop = "def stop(code):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGTERM)\n    os._exit(code)\n"
+    done = subprocess.run([sys.executable, "-c", f"{stop}{code}__main__.main()"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_no_command_is_said_and_helped():
+    result = tessera()
+    refused(result, "expected a command, got none")
+    assert "assemble" in result.stdout

@@ -1,10 +1,13 @@
 """Files are whole or not there, and what is broken is said in one line."""
 
+import asyncio
 import json
 import subprocess
+import time
 
 import pytest
 import xarray as xr
+from zarr.storage import LocalStore
 
 from tessera.data import store
 from tessera.errors import DataError
@@ -91,6 +94,38 @@ def test_json_is_sorted_so_that_equal_facts_are_equal_files(tmp_path):
     store.write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 2, "b": 1}
+
+
+def test_a_store_that_failed_is_not_written_on_behind_the_back(tmp_path, monkeypatch):
+    first, put = [], LocalStore.set
+
+    async def late(store, key, value):
+        if not first:
+            first.append(key)
+            raise OSError(28, "No space left on device")
+        await asyncio.sleep(0.2)
+        await put(store, key, value)
+
+    monkeypatch.setattr(LocalStore, "set", late)
+    with pytest.raises(OSError, match="No space left"):
+        store.save_zarr(ensemble(), tmp_path / "a.json")
+    assert names(tmp_path) == []
+    time.sleep(0.5)
+    assert names(tmp_path) == []
+
+
+def test_an_error_of_the_system_is_told_whatever_a_library_makes_of_it(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught, store.whole(tmp_path / "a.pdf"):
+        try:
+            raise OSError(28, "No space left on device")
+        finally:
+            raise AttributeError("pos")
+    assert caught.value.filename == str(tmp_path / "a.pdf")
+    with pytest.raises(DataError, match="our word"), store.whole(tmp_path / "a.pdf"):
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise DataError("our word") from error
 
 
 @pytest.fixture
