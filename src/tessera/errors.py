@@ -5,7 +5,10 @@ Messages read *where: expected what, got what*.
 
 
 class TesseraError(ValueError):
-    """Anything that a user can be told in one line."""
+    """Anything that a user can be told; its text is one line, whatever stands in names and keys."""
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
 
 
 class ConfigError(TesseraError):

@@ -51,7 +51,9 @@ rule scores:
     params:
         study=STUDY_FILE,
         section=section("evaluation"),
-        sources=source_digest("data", "evaluation/metrics", "evaluation/scores", "stages/evaluation"),
+        sources=source_digest(
+            "data", "evaluation/metrics", "evaluation/scores", "evaluation/summary", "stages/evaluation"
+        ),
     shell:
         "tessera score --study {params.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
         " --out {output.scores:q} --summary {output.summary:q} {input.predictions:q} > {log:q} 2>&1"

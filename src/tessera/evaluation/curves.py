@@ -123,7 +123,7 @@ def histories(records: Mapping[str, pd.DataFrame]) -> Figure:
             tint = figures.colour(str(record.attrs.get("model", "truth")))
             place.plot(record["progress"], record["training"], color=tint, lw=0.9, alpha=0.55, label="training")
             known = record.dropna(subset="validation")
-            place.plot(known["progress"], known["validation"], color=tint, lw=1.9, label="validation")
+            place.plot(known["progress"], known["validation"], color=tint, lw=1.9, marker=".", ms=5, label="validation")
             place.set_title(title, fontsize=8.5)
             place.set_xlabel(str(record.attrs.get("progress", "epoch")), fontsize=8, labelpad=1)
             if (record[["training", "validation"]].to_numpy(dtype=float) > 0.0).any():
