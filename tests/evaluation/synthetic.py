@@ -96,6 +96,7 @@ def results(folder: Path) -> Path:
             store.save_zarr(made, path)
             found[str(path)] = made
         table = scores.table(truth, found, scale=scale, threshold=THRESHOLD, start=START)
+        table.attrs["study"] = "synthetic"
         summary.save(table, folder / "scores" / f"{scale}.parquet", folder / "scores" / f"{scale}.csv")
     decoded = prediction(ensemble("micro"), "tokenizer", 0, 0, scale="micro", noise=0.05)
     store.save_zarr(decoded, folder / "reconstructions" / "micro.json")

@@ -44,6 +44,12 @@ def of_another_study(path):
     store.save_zarr(dataset.assign_attrs(study="another"), path)
 
 
+def scores_of_another_study(path):
+    table = summary.load(path)
+    table.attrs["study"] = "another"
+    summary.save(table, path, path.with_suffix(".csv"))
+
+
 def truncated(path):
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -94,10 +100,10 @@ def test_the_score_knows_the_threshold_and_start_of_its_study(results, tmp_path)
     ("path", "harm", "said"),
     [
         (PREDICTION, gone, "expected a file, found none"),
-        (PREDICTION, of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        (PREDICTION, of_another_study, "expected a file of study 'synthetic', got one of 'another'"),
         (PREDICTION, says('{"store": '), "expected a JSON object"),
         ("ensembles/meso.json", gone, "expected a file, found none"),
-        ("ensembles/meso.json", of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        ("ensembles/meso.json", of_another_study, "expected a file of study 'synthetic', got one of 'another'"),
     ],
 )
 def test_score_refuses_by_name_and_writes_nothing(copied, tmp_path, path, harm, said):
@@ -132,9 +138,10 @@ def test_the_report_is_one_page_and_its_figures(results):
     ("path", "harm", "said"),
     [
         (PREDICTION, gone, "expected a file, found none"),
-        (PREDICTION, of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        (PREDICTION, of_another_study, "expected a file of study 'synthetic', got one of 'another'"),
         ("predictions/micro/tessera/n0_s0_test.json", gone, "expected a file, found none"),
-        ("ensembles/micro.json", of_another_study, "expected a store of study 'synthetic', got one of 'another'"),
+        ("scores/meso.parquet", scores_of_another_study, "expected a file of study 'synthetic', got one of 'another'"),
+        ("ensembles/micro.json", of_another_study, "expected a file of study 'synthetic', got one of 'another'"),
         ("reconstructions/micro.json", gone, "expected a file, found none"),
         ("scores/micro.parquet", gone, "expected a score table, found none"),
         ("scores/meso.parquet", truncated, "expected a whole Parquet file"),

@@ -24,6 +24,7 @@ def score(study: Study, scale: str, ensemble: Path, predictions: Sequence[Path],
     found = scores.table(
         truth, made, scale=scale, threshold=study.evaluation.hotspot_temperature, start=study.evaluation.start
     )
+    found.attrs["study"] = study.name
     summary.save(found, out, short)
     log.info("%s: %d values of %d predictions", out, len(found), len(made))
 
@@ -67,10 +68,7 @@ def _gather(study: Study, results: Path) -> Evidence:
 
 def _open(study: Study, manifest: Path) -> xr.Dataset:
     dataset = store.open_zarr(manifest)
-    if dataset.attrs.get("study") != study.name:
-        raise DataError(
-            f"{manifest}: expected a store of study {study.name!r}, got one of {dataset.attrs.get('study')!r}"
-        )
+    store.check_study(manifest, dataset.attrs.get("study"), study.name)
     schema.check(dataset, str(manifest), fields=scores.fields_of(dataset), sample=None)
     return dataset
 
@@ -90,6 +88,7 @@ def _predictions(study: Study, scale: str, folder: Path) -> list[Path]:
 def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
     """Return the scores of what the study asks for; truth and persistence have no run."""
     table, asked = summary.load(path), _runs(study, scale)
+    store.check_study(path, table.attrs.get("study"), study.name)
     runs = pd.MultiIndex.from_frame(table[["model", "n_meso", "seed"]])
     missing = [run for run in asked if run not in runs]
     if missing:
