@@ -217,7 +217,7 @@ def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Mod
 
 
 def _light(widths: Sequence[int], latent: int, padding: str, patch: int) -> tuple[nn.Module, nn.Module]:
-    """Return a trunk that folds cells into channels and a decoder that unfolds, a block on the finest level, else two."""
+    """Return a trunk that folds cells and a decoder that unfolds; two blocks per level, one on the finest."""
     down: list[nn.Module] = [nn.PixelUnshuffle(patch), conv(patch**2, widths[0], padding=padding)]
     down.append(_block(widths[0], padding))
     for fine, coarse in pairwise(widths):
