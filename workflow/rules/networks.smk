@@ -199,7 +199,7 @@ rule parcv2:
         "<logs>/parcv2/n{cases}_s{seed}.log",
     benchmark:
         "<benchmarks>/parcv2/n{cases}_s{seed}.tsv"
-    priority: 40
+    priority: 25
     conda:
         ENVIRONMENT
     threads: NETWORK_THREADS
