@@ -14,7 +14,7 @@ MODELS = ("tessera", "parcv2", "cnext")
 RUNS = [("micro", "tessera", 0), ("meso", "tessera", 1)] + [
     (scale, model, 1) for scale in ("micro", "meso") for model in ("parcv2", "cnext")
 ]
-SNAPSHOTS = {"micro": 10, "meso": 12}
+SNAPSHOTS = {"micro": 10, "meso": 14}
 CASES = {"micro": 4, "meso": 3}
 every_scale = pytest.mark.parametrize("scale", CASES)
 every_run = pytest.mark.parametrize(("scale", "model", "cases"), RUNS)
@@ -107,7 +107,7 @@ def test_checkpoints_open_alone(results):
 
     for path in sorted((results / "models").rglob("*.safetensors")):
         opened = checkpoint.load(path, study="smoke")
-        assert opened.scales, path
+        assert opened.scales or opened.kind == "evolve", path  # a map of latents knows no field
         assert opened.kind, path
 
 
