@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tessera.data import store
+from tessera.data import files
 from tessera.physics import eos, reaction
 from tessera.provenance import git_revision, versions
 from tessera.simulation import design, grid, run
@@ -189,7 +189,7 @@ def main() -> int:
     console = Console()
     found = {name: measure(name, scale) for name, scale in SCALES.items()}
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    store.write_json(OUT, {"revision": git_revision(), "versions": versions(), "scales": found})
+    files.write_json(OUT, {"revision": git_revision(), "versions": versions(), "scales": found})
     console.print(table(found))
     console.print("written to build/benchmarks/solver.json")
     late = [name for name, row in found.items() if row["core_seconds"] > row["limit"]]

@@ -86,6 +86,43 @@ def assemble(
 
 
 @app.command()
+def adopt(
+    study: StudyFile,
+    scale: Scale,
+    imported: Annotated[Path, typer.Option("--imported", help="Manifest of the imported store.")],
+    out: Out,
+) -> None:
+    """Take an imported store as an ensemble of the study."""
+    from tessera.stages import ensembles
+
+    ensembles.adopt(_study(study), _scale(scale), imported, out)
+
+
+@app.command("import")
+def import_set(
+    source: Annotated[Path, typer.Argument(help="File or folder of the set.")],
+    mapping: Annotated[Path, typer.Option("--mapping", help="YAML file: format, fields, units, spacing, split.")],
+    out: Annotated[Path, typer.Option("--out", help="Manifest; the Zarr store lands beside it.")],
+) -> None:
+    """Turn a set of others into a store of the schema."""
+    from tessera.stages import formats
+
+    formats.import_set(source, mapping, out)
+
+
+@app.command()
+def export(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of a store.")],
+    kind: Annotated[str, typer.Option("--format", help="netcdf, parctorch, vtk or well.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the files.")],
+) -> None:
+    """Write a store in a format of others."""
+    from tessera.stages import formats
+
+    formats.export(kind, manifest, out)
+
+
+@app.command()
 def scales(study: StudyFile, scale: Scale, ensemble: Ensemble, out: Out) -> None:
     """Fit the per-field scales on the training split."""
     from tessera.stages import ensembles

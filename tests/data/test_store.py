@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from zarr.storage import LocalStore
 
-from tessera.data import store
+from tessera.data import files, store
 from tessera.errors import DataError
 from tests.data.ensemble import ensemble
 
@@ -28,25 +28,29 @@ def test_zarr_reads_back_equal(tmp_path):
     dataset = ensemble()
     store.save_zarr(dataset.chunk({"case": 1}), tmp_path / "a.json", {"scale": "micro"})
     xr.testing.assert_identical(store.open_zarr(tmp_path / "a.json").load(), dataset)
-    assert store.read_json(tmp_path / "a.json")["scale"] == "micro"
+    assert files.read_json(tmp_path / "a.json")["scale"] == "micro"
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
-    store.write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(RuntimeError), store.whole(tmp_path / "a.txt") as beside:
+    files.write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), files.whole(tmp_path / "a.txt") as beside:
         beside.write_text("half")
         raise RuntimeError
     assert (tmp_path / "a.txt").read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_failing_zarr_store_leaves_no_manifest(tmp_path):
+def test_a_failing_zarr_store_leaves_what_was_there(tmp_path):
     dataset = ensemble()
     store.save_zarr(dataset, tmp_path / "a.json")
     broken = dataset.chunk({"case": 1}).assign(pressure=dataset.pressure.chunk({"case": 1}).map_blocks(_fail))
     with pytest.raises(RuntimeError):
         store.save_zarr(broken, tmp_path / "a.json")
-    assert names(tmp_path) == ["a.zarr"]
+    assert names(tmp_path) == ["a.json", "a.zarr"]
+    xr.testing.assert_identical(store.open_zarr(tmp_path / "a.json").load(), dataset)
+    with pytest.raises(RuntimeError):
+        store.save_zarr(broken, tmp_path / "b.json")
+    assert names(tmp_path) == ["a.json", "a.zarr"]
 
 
 def _fail(block):
@@ -84,14 +88,14 @@ def test_a_broken_manifest_is_refused(tmp_path, text):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    for opens in (store.open_netcdf, store.open_zarr, store.read_json):
+    for opens in (store.open_netcdf, store.open_zarr, files.read_json):
         with pytest.raises(DataError, match="found none"):
             opens(tmp_path / "none")
 
 
 def test_json_is_sorted_so_that_equal_facts_are_equal_files(tmp_path):
-    store.write_json(tmp_path / "a.json", {"b": 1, "a": 2})
-    store.write_json(tmp_path / "b.json", {"a": 2, "b": 1})
+    files.write_json(tmp_path / "a.json", {"b": 1, "a": 2})
+    files.write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 2, "b": 1}
 
@@ -115,13 +119,13 @@ def test_a_store_that_failed_is_not_written_on_behind_the_back(tmp_path, monkeyp
 
 
 def test_an_error_of_the_system_is_told_whatever_a_library_makes_of_it(tmp_path):
-    with pytest.raises(OSError, match="No space left") as caught, store.whole(tmp_path / "a.pdf"):
+    with pytest.raises(OSError, match="No space left") as caught, files.whole(tmp_path / "a.pdf"):
         try:
             raise OSError(28, "No space left on device")
         finally:
             raise AttributeError("pos")
     assert caught.value.filename == str(tmp_path / "a.pdf")
-    with pytest.raises(DataError, match="our word"), store.whole(tmp_path / "a.pdf"):
+    with pytest.raises(DataError, match="our word"), files.whole(tmp_path / "a.pdf"):
         try:
             raise OSError(28, "No space left on device")
         except OSError as error:
@@ -146,7 +150,7 @@ def test_a_full_disk_leaves_nothing_and_is_said(small_disk):
         store.save_netcdf(large, small_disk / "a.nc")
     for writes in (
         lambda: store.save_zarr(large, small_disk / "a.json"),
-        lambda: store.write_text(small_disk / "a", "x" * 10**6),
+        lambda: files.write_text(small_disk / "a", "x" * 10**6),
     ):
         with pytest.raises(OSError, match="No space left") as caught:
             writes()

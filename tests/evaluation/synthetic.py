@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from tessera.data import schema, store
+from tessera.data import files, schema, store
 from tessera.evaluation import scores, summary
 from tessera.study import Study, load
 
@@ -145,8 +145,8 @@ def _benchmarks(folder: Path) -> None:
     }
     for name, seconds in jobs.items():
         row = f"{seconds}\t0:00:10\t{300 + seconds:.2f}\t900.0\t200.0\t210.0\t0.0\t1.0\t97.0\t{seconds * 0.97:.2f}\n"
-        store.write_text(folder / f"{name}.tsv", header + row)
-    store.write_text(folder / "study.tsv", header + "0.2\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\t0.0\t0.1\n")
+        files.write_text(folder / f"{name}.tsv", header + row)
+    files.write_text(folder / "study.tsv", header + "0.2\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\t0.0\t0.1\n")
 
 
 def _histories(folder: Path) -> None:
@@ -160,4 +160,4 @@ def _histories(folder: Path) -> None:
             if epoch % 2 == 0:  # a validation that would cost more than the training is left out
                 line["error"] = 0.6 / (epoch + number) + 0.01
             lines.append(json.dumps(line) + "\n")
-        store.write_text(folder / f"{name}.jsonl", "".join(lines))
+        files.write_text(folder / f"{name}.jsonl", "".join(lines))

@@ -207,7 +207,7 @@ def test_members_are_judged_by_their_mean_and_by_what_they_add(truth, made, tabl
 def test_equal_members_are_worth_one(truth):
     one = prediction(truth, "tessera", 2, 0, noise=0.1)
     twice = xr.concat([one, one], "sample").transpose("sample", ...)
-    twice = schema.describe(twice.assign_coords({name: one[name] for name in schema.CASE_COORDINATES}))
+    twice = schema.describe(twice.assign_coords({name: one[name] for name in schema.DESIGNED}))
     single, double = alone(truth, one), alone(truth, twice)
     shared = double[double["metric"].isin(single["metric"].unique())].reset_index(drop=True)
     pd.testing.assert_frame_equal(shared, single.reset_index(drop=True))

@@ -9,7 +9,7 @@ import pytest
 
 from tessera import cli
 from tessera.study import merge
-from tessera.study.study import read
+from tessera.study.reading import read
 
 CONFIG = Path(__file__).parents[2] / "config"
 FIELD = "pressure"

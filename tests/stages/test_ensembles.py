@@ -63,7 +63,7 @@ def test_the_ensemble_keeps_the_schema_and_says_where_it_is_from(study, made):
 
 def test_the_ensemble_keeps_the_coordinates_of_the_design(made):
     dataset, design = store.open_zarr(made / "micro.json"), store.open_netcdf(made / "design.nc")
-    for name in schema.CASE_COORDINATES:
+    for name in schema.DESIGNED:
         assert dataset[name].values.tolist() == design[name].values.tolist()
 
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tessera.data import schema, store
+from tessera.data import files, schema, store
 from tessera.errors import DataError
 from tessera.evaluation import summary
 from tessera.stages import evaluation, write_study
@@ -35,7 +35,7 @@ def score(folder, out, scale="meso"):
     evaluation.score(synthetic.study(), scale, ensemble, predictions(folder, scale), *files)
 
 
-def files(folder):
+def listing(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) if folder.exists() else []
 
 
@@ -75,8 +75,8 @@ def gone(path):
 @pytest.mark.parametrize("scale", ["micro", "meso"])
 def test_score_writes_the_table_and_its_summary(results, tmp_path, scale):
     score(results, tmp_path, scale)
-    assert files(tmp_path) == [f"{scale}.csv", f"{scale}.parquet"]
-    for name in files(tmp_path):
+    assert listing(tmp_path) == [f"{scale}.csv", f"{scale}.parquet"]
+    for name in listing(tmp_path):
         assert (tmp_path / name).read_bytes() == (results / "scores" / name).read_bytes()
     table = summary.load(tmp_path / f"{scale}.parquet")
     trained = table[table["n_meso"].notna()][["model", "n_meso", "seed"]].drop_duplicates()
@@ -110,14 +110,14 @@ def test_score_refuses_by_name_and_writes_nothing(copied, tmp_path, path, harm, 
     harm(copied / path)
     with pytest.raises(DataError, match=f"{path}: {said}"):
         score(copied, tmp_path / "out")
-    assert files(tmp_path / "out") == []
+    assert listing(tmp_path / "out") == []
 
 
 def test_score_notices_a_damaged_store(copied, tmp_path):
     damaged(copied / PREDICTION)
     with pytest.raises(DataError, match=r"n4_s0_test\.zarr: expected checksum .*; delete n4_s0_test\.json to rebuild"):
         score(copied, tmp_path / "out")
-    assert files(tmp_path / "out") == []
+    assert listing(tmp_path / "out") == []
 
 
 def test_score_refuses_a_prediction_of_another_grid_by_its_path(copied, tmp_path):
@@ -128,7 +128,7 @@ def test_score_refuses_a_prediction_of_another_grid_by_its_path(copied, tmp_path
 
 
 def test_the_report_is_one_page_and_its_figures(results):
-    made = files(results / "report")
+    made = listing(results / "report")
     assert [name for name in made if not name.endswith(".pdf")] == ["figures", "index.html"]
     assert {"figures/costs.pdf", "figures/rollout_meso_temperature.pdf", "figures/training.pdf"} <= set(made)
     assert not [path for path in results.rglob("*") if ".part" in path.name]
@@ -158,18 +158,18 @@ def test_the_report_is_one_page_and_its_figures(results):
 )
 def test_the_report_refuses_by_name_and_writes_nothing(copied, path, harm, said):
     harm(copied / path)
-    before = files(copied)
+    before = listing(copied)
     with pytest.raises(DataError, match=f"{path}: {said}") as caught:
         evaluation.report(synthetic.study(), copied, copied / "report" / "index.html")
     assert "\n" not in str(caught.value)
-    assert files(copied) == before
+    assert listing(copied) == before
 
 
 def test_a_report_that_fails_half_way_leaves_the_one_before(copied, monkeypatch):
     page, figure = copied / "report" / "index.html", copied / "report" / "figures" / "old.pdf"
-    store.write_text(page, "the page before")
-    store.write_text(figure, "a figure before")
-    before = files(copied)
+    files.write_text(page, "the page before")
+    files.write_text(figure, "a figure before")
+    before = listing(copied)
 
     def fails(_evidence, folder):
         (folder / "new.pdf").touch()
@@ -178,7 +178,7 @@ def test_a_report_that_fails_half_way_leaves_the_one_before(copied, monkeypatch)
     monkeypatch.setattr(evaluation, "compose", fails)
     with pytest.raises(OSError, match="No space left"):
         evaluation.report(synthetic.study(), copied, page)
-    assert files(copied) == before
+    assert listing(copied) == before
     assert (page.read_text(), figure.read_text()) == ("the page before", "a figure before")
 
 
@@ -200,14 +200,14 @@ def test_histories_may_hold_what_training_writes(copied):
 def test_the_command_says_it_in_one_line(copied, tmp_path, path, harm):
     write_study(synthetic.study(), tmp_path / "study.json")
     harm(copied / path)
-    before = files(copied)
+    before = listing(copied)
     call = [sys.executable, "-m", "tessera", "report", "--study", tmp_path / "study.json"]
     call += ["--results", copied, "--out", copied / "report" / "index.html"]
     result = subprocess.run(list(map(str, call)), capture_output=True, text=True, check=False)
     assert result.returncode == 2, result.stderr
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith(f"tessera report: {copied / path}: expected ")
-    assert files(copied) == before
+    assert listing(copied) == before
 
 
 def test_the_score_command_says_it_in_one_line(copied, tmp_path):
@@ -220,4 +220,4 @@ def test_the_score_command_says_it_in_one_line(copied, tmp_path):
     assert result.returncode == 2, result.stderr
     (line,) = result.stderr.strip().splitlines()
     assert line == f"tessera score: {copied / PREDICTION}: expected a file, found none"
-    assert files(tmp_path / "out") == []
+    assert listing(tmp_path / "out") == []

@@ -7,7 +7,8 @@ import pytest
 from tessera.errors import ConfigError
 from tessera.stages import write_study
 from tessera.study import load, merge
-from tessera.study.study import read, validate
+from tessera.study.reading import read
+from tessera.study.study import validate
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -169,7 +170,7 @@ TEXTS = [
     ("- 1\n- 2\n", "expected a mapping of keys, got list"),
     ("seed: 2020-01-01\n", "expected plain YAML values, got"),
     ("solver: &a {b: *a}\n", "expected plain YAML values, got"),
-    ("a: " + "[" * 3000 + "]" * 3000, "expected the sections of a study, got many more inside each other"),
+    ("a: " + "[" * 3000 + "]" * 3000, "expected the sections of a file, got many more inside each other"),
     ("seed: 1\nname: x\nseed: 2\n", "line 3, column 1: expected YAML, got the key 'seed' twice"),
     ("solver: {cfl: 0.5, cfl: 0.6}\n", "line 1, column 20: expected YAML, got the key 'cfl' twice"),
 ]
@@ -200,5 +201,5 @@ def test_a_number_may_be_written_in_any_common_way(tmp_path, text):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"none\.yaml: expected a readable study file"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: expected a readable file"):
         load([tmp_path / "none.yaml"])

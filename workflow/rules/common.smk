@@ -107,12 +107,12 @@ def shards(wildcards):
 
 def tokenizers():
     """Return the checkpoints of all tokenizers."""
-    return expand("<results>/models/tokenizer/{field}.safetensors", field=STUDY.tokenizer.fields)
+    return expand("<results>/models/tokenizer/{field}.safetensors", field=STUDY.token_fields)
 
 
 def decoupled_maps():
     """Return the checkpoints of all decoupled maps."""
-    return expand("<results>/models/decoupled/{field}.safetensors", field=STUDY.tokenizer.fields)
+    return expand("<results>/models/decoupled/{field}.safetensors", field=STUDY.token_fields)
 
 
 def tokenizer_ensembles():
@@ -129,7 +129,7 @@ def meso_checkpoints():
     """Return the checkpoints of all models that learn from meso cases."""
     return [
         f"<results>/models/{model}/n{cases}_s{seed}.safetensors"
-        for model in STUDY.models
+        for model in STUDY.able
         for cases, seed in STUDY.runs(model)
     ]
 
@@ -145,7 +145,7 @@ def predictions(scale):
     """Return the manifests of all predictions of the test split of a scale."""
     return [
         f"<results>/predictions/{scale}/{model}/n{cases}_s{seed}_test.json"
-        for model in STUDY.models
+        for model in STUDY.able
         for cases, seed in runs(scale, model)
     ]
 
@@ -158,11 +158,11 @@ def predictions_of(wildcards):
 def histories():
     """Return the histories of all trainings that the study asks for."""
     checkpoints = meso_checkpoints()
-    if "tessera" in STUDY.models:
+    if "tessera" in STUDY.able:
         checkpoints += [*tokenizers(), *decoupled_maps(), "<results>/models/coupled.safetensors"]
     return [path.replace(".safetensors", ".jsonl") for path in checkpoints]
 
 
 def reconstructions():
     """Return the reconstructions by the tokenizers, if the study has any."""
-    return ["<results>/reconstructions/micro.json"] if "tessera" in STUDY.models else []
+    return ["<results>/reconstructions/micro.json"] if "tessera" in STUDY.able else []

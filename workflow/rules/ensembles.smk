@@ -20,7 +20,7 @@ rule design:
         study=STUDY_FILE,
         section=design_section,
         sources=source_digest(
-            "data/schema", "data/store", "simulation/design", "simulation/microstructure", "stages/ensembles"
+            "data/files", "data/schema", "data/store", "simulation/design", "simulation/microstructure", "stages/ensembles"
         ),
     shell:
         "tessera design --study {params.study:q} --scale {wildcards.scale} --out {output:q} > {log:q} 2>&1"
@@ -47,7 +47,7 @@ rule cases:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest("data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"),
+        sources=source_digest("data/files", "data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"),
     shell:
         "tessera simulate --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --shard {wildcards.shard} --out {output:q} > {log:q} 2>&1"
@@ -75,7 +75,7 @@ rule ensemble:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest("data/schema", "data/store", "errors", "stages/ensembles"),
+        sources=source_digest("data/files", "data/schema", "data/store", "errors", "stages/ensembles"),
     shell:
         "tessera assemble --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --out {output:q} {input.shards:q} > {log:q} 2>&1"

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from tessera.data import store
+from tessera.data import files
 from tessera.errors import DataError
 
 Kind = Literal["standard", "range"]
@@ -82,7 +82,7 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
     """Write the statistics as JSON, whole or not at all."""
-    store.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
+    files.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
 
 
 def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
@@ -93,7 +93,7 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     DataError
         The file is missing or is not a scale file.
     """
-    content = store.read_json(path)
+    content = files.read_json(path)
     try:
         found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
         return found, dict(content["attrs"])

@@ -5,31 +5,18 @@ dataset, so that training and evaluation cannot tell who made one. `check` refus
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from tessera.data.fields import FIELDS, HELD, SIMULATED, Field
 from tessera.errors import DataError
 
 CONVENTIONS = "CF-1.11"
 SPLITS = ("train", "validation", "test")
 
 
-class Field(NamedTuple):
-    """What a field is: CF long name and SI unit."""
-
-    long_name: str
-    units: str
-
-
-FIELDS = {
-    "temperature": Field("temperature", "K"),
-    "pressure": Field("pressure", "Pa"),
-    "microstructure": Field("solid fraction, 1 in the solid and 0 in a pore", "1"),
-    "velocity_x": Field("velocity along x, the direction of the shock", "m s-1"),
-    "velocity_y": Field("velocity along y", "m s-1"),
-}
 COORDINATES = {
     "time": Field("time since the shock entered", "s"),
     "y": Field("cell centre across the shock", "m"),
@@ -38,11 +25,14 @@ COORDINATES = {
 CASE_COORDINATES = {
     "case": Field("number of the case", "1"),
     "split": Field("training, validation or test", "1"),
+    "name": Field("name of the case in the set that it comes from", "1"),
     "particle_velocity": Field("particle velocity behind the shock at the inlet", "m s-1"),
     "seed": Field("seed of the case", "1"),
     "porosity": Field("area fraction of the pores at the start", "1"),
     "pores": Field("number of pores", "1"),
 }
+NEEDED = ("case", "split")  # of these; what else there is depends on who made the data
+DESIGNED = ("case", "split", "particle_velocity", "seed", "porosity", "pores")
 DIMS = ("case", "time", "y", "x")
 
 
@@ -56,7 +46,7 @@ def describe(dataset: xr.Dataset) -> xr.Dataset:
     return described
 
 
-def check(dataset: xr.Dataset, where: str, *, fields: Iterable[str] = FIELDS, sample: bool | None = False) -> None:
+def check(dataset: xr.Dataset, where: str, *, fields: Iterable[str] = SIMULATED, sample: bool | None = False) -> None:
     """Refuse a dataset that breaks the contract.
 
     Parameters
@@ -79,7 +69,7 @@ def check(dataset: xr.Dataset, where: str, *, fields: Iterable[str] = FIELDS, sa
         if name not in dataset.data_vars:
             raise DataError(f"{where}: expected field {name!r}, got {sorted(map(str, dataset.data_vars))}")
         _check_field(dataset[name], f"{where}: {name}", sample)
-    for name in (*COORDINATES, *CASE_COORDINATES):
+    for name in (*COORDINATES, *NEEDED):
         if name not in dataset.coords:
             raise DataError(f"{where}: expected coordinate {name!r}, got {sorted(map(str, dataset.coords))}")
     for name, what in COORDINATES.items():
@@ -110,6 +100,30 @@ def _check_axis(axis: xr.DataArray, where: str, units: str) -> None:
         raise DataError(f"{where}: expected equal rising steps, got steps from {steps.min():g} to {steps.max():g}")
 
 
+def fields_of(dataset: xr.Dataset) -> list[str]:
+    """Return the fields that a dataset has, in the order of the contract."""
+    return [name for name in FIELDS if name in dataset.data_vars]
+
+
+def coordinates_of(dataset: xr.Dataset, *axes: str) -> dict[str, xr.DataArray]:
+    """Return what a dataset says of its cases, and some of its axes, to be kept with what is made of it."""
+    return {name: dataset[name] for name in (*CASE_COORDINATES, *axes) if name in dataset.coords}
+
+
+def facts(dataset: xr.Dataset) -> dict[str, Any]:
+    """Return what a manifest says of an ensemble, so that a study can be checked without opening the store."""
+    split = dataset["split"].values.tolist()
+    return {
+        "cases": dataset.sizes["case"],
+        "cells": [dataset.sizes["y"], dataset.sizes["x"]],
+        "cell_size": cell_size(dataset),
+        "fields": fields_of(dataset),
+        "interval": interval(dataset),
+        "snapshots": dataset.sizes["time"],
+        "split": {name: split.count(name) for name in SPLITS},
+    }
+
+
 def cell_size(dataset: xr.Dataset) -> float:
     """Return the width of a stored cell [m], the same along x and y."""
     return float(dataset["x"][1] - dataset["x"][0])
@@ -118,3 +132,25 @@ def cell_size(dataset: xr.Dataset) -> float:
 def interval(dataset: xr.Dataset) -> float:
     """Return the time between two snapshots [s]."""
     return float(dataset["time"][1] - dataset["time"][0])
+
+
+__all__ = [
+    "CASE_COORDINATES",
+    "CONVENTIONS",
+    "COORDINATES",
+    "DESIGNED",
+    "DIMS",
+    "FIELDS",
+    "HELD",
+    "NEEDED",
+    "SIMULATED",
+    "SPLITS",
+    "Field",
+    "cell_size",
+    "check",
+    "coordinates_of",
+    "describe",
+    "facts",
+    "fields_of",
+    "interval",
+]

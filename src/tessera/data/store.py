@@ -1,16 +1,13 @@
-"""Files that are whole or not there: netCDF4 cases, Zarr stores with a manifest, JSON, text.
+"""Data sets on disk, whole or not there: netCDF4 cases, Zarr stores with a manifest.
 
-Everything is written beside its place and renamed. A Zarr store is a folder, so it gets a
-manifest: a JSON file, renamed last, that names the store and holds its checksum; whoever
-opens the manifest knows that the store is whole.
+A Zarr store is a folder, so it gets a manifest: a JSON file, renamed last, that names the store and
+holds its checksum; whoever opens the manifest knows that the store is whole.
 """
 
 import asyncio
 import hashlib
-import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,68 +16,8 @@ import dask
 import xarray as xr
 from zarr.core.sync import sync
 
-from tessera.errors import DataError, TesseraError
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to `path` when the block ends well.
-
-    The temporary file or folder lies beside `path` and is removed when the block fails.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(beside)
-        yield beside
-        if path.is_dir():
-            _remove(path)
-        beside.replace(path)
-    except Exception as error:
-        behind = _behind(error)
-        if behind is None:
-            raise
-        behind.filename = str(path)
-        raise behind from None
-    finally:
-        _remove(beside)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    with whole(path) as beside, beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises
-    ------
-    DataError
-        The file is missing or is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected a file, found none") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: expected a JSON object, got {_short(error)}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")
-    return content
+from tessera.data.files import read_json, short, whole, write_json
+from tessera.errors import DataError
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
@@ -101,7 +38,7 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
             dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
         except RuntimeError as error:
             free = shutil.disk_usage(path.parent).free
-            raise DataError(f"{path}: expected to write it, got {_short(error)!r} with {free} bytes free") from None
+            raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
 
 def open_netcdf(path: Path) -> xr.Dataset:
@@ -118,7 +55,7 @@ def open_netcdf(path: Path) -> xr.Dataset:
         with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
             return dataset.load()
     except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{path}: expected a whole netCDF file, got {_short(error)}") from None
+        raise DataError(f"{path}: expected a whole netCDF file, got {short(error)}") from None
 
 
 def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | None = None) -> None:
@@ -133,14 +70,46 @@ def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | No
     facts
         What else the manifest shall say.
     """
-    place = manifest.with_suffix(".zarr")
-    manifest.unlink(missing_ok=True)
-    with whole(place) as beside:
+    with _stored(manifest, facts) as beside:
         for variable in dataset.variables.values():
             variable.encoding = {}
+        dataset.to_zarr(beside, **_ZARR)
+
+
+def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, facts: Mapping[str, Any]) -> None:
+    """Write cases one after the other as one Zarr store, whole or not at all; only one is in memory at a time.
+
+    Parameters
+    ----------
+    like
+        The whole store: its attributes and coordinates, and of each field, of dims (case, ...), dtype and
+        shape alone; the values are lazy and never computed.
+    cases
+        Datasets of one case each, in the order of `like`; their fields and the floats that they say of
+        their case are written.
+    manifest, facts
+        As for `save_zarr`.
+    """
+    with _stored(manifest, facts) as beside:
+        like.to_zarr(beside, compute=False, **_ZARR)
+        for number, one in enumerate(cases):
+            kept = [name for name, axis in one.coords.items() if axis.dims == ("case",) and axis.dtype.kind == "f"]
+            values = one.drop_vars([name for name in one.coords if name not in kept]).drop_attrs(deep=True)
+            values.to_zarr(beside, mode="r+", region={"case": slice(number, number + 1)})
+
+
+_ZARR: dict[str, Any] = {"mode": "w", "zarr_format": 2, "consolidated": True}
+
+
+@contextmanager
+def _stored(manifest: Path, facts: Mapping[str, Any] | None) -> Iterator[Path]:
+    """Give a folder to write a store to; when the block ends well it stands beside its manifest."""
+    place = manifest.with_suffix(".zarr")
+    with whole(place) as beside:
         with _alone():
-            dataset.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
+            yield beside
         checksum = _tree_digest(beside)
+        manifest.unlink(missing_ok=True)  # what was there stays until it can be replaced
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
 
@@ -166,7 +135,7 @@ def open_zarr(manifest: Path) -> xr.Dataset:
     try:
         return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
     except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{place}: expected a whole Zarr store, got {_short(error)}") from None
+        raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
 
 
 @contextmanager
@@ -186,12 +155,6 @@ async def _others() -> None:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-def check_study(path: Path, found: object, study: str) -> None:
-    """Refuse a file of another study."""
-    if found != study:
-        raise DataError(f"{path}: expected a file of study {study!r}, got one of {found!r}")
-
-
 def _tree_digest(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -199,21 +162,3 @@ def _tree_digest(folder: Path) -> str:
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _behind(error: BaseException | None) -> OSError | None:
-    """Return the error of the system that a library met, and answered with one of its own; None if it is our word."""
-    while error is not None and not isinstance(error, OSError):
-        error = None if isinstance(error, TesseraError) else error.__cause__ or error.__context__
-    return error
-
-
-def _short(error: BaseException) -> str:
-    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from tessera.data import store
+from tessera.data import files
 from tessera.data.schema import FIELDS
 
 WIDTH = 9.0
@@ -277,7 +277,7 @@ def save(figure: Figure, pdf: Path) -> Saved:
     picture = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
-        with store.whole(pdf) as beside:
+        with files.whole(pdf) as beside:
             figure.savefig(beside, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
     png = picture.getvalue()
     width, height = struct.unpack(">II", png[16:24])  # of the header of a PNG

@@ -101,7 +101,7 @@ def table(
         A prediction is of another scale, start, grid, time axis or set of cases than the truth asks for,
         or two are of one run.
     """
-    schema.check(truth, f"truth of {scale}")
+    schema.check(truth, f"truth of {scale}", fields={"temperature", *schema.fields_of(truth)})
     setting = Setting(threshold, schema.cell_size(truth) ** 2, schema.interval(truth), start)
     for where, prediction in predictions.items():
         check(prediction, truth, where, scale=scale, start=start)
@@ -123,7 +123,7 @@ def check(prediction: xr.Dataset, truth: xr.Dataset, where: str, *, scale: str, 
     missing = sorted({"model", "n_meso", "seed", "scale", "start_frame"} - set(prediction.attrs))
     if missing:
         raise DataError(f"{where}: expected attributes of a prediction, got none named {', '.join(missing)}")
-    schema.check(prediction, where, fields={"temperature", *fields_of(prediction)}, sample=None)
+    schema.check(prediction, where, fields={"temperature", *schema.fields_of(prediction)}, sample=None)
     for name, expected in (("scale", scale), ("start_frame", start)):
         if prediction.attrs[name] != expected:
             raise DataError(f"{where}: {name}: expected {expected!r}, got {prediction.attrs[name]!r}")
@@ -136,11 +136,6 @@ def check(prediction: xr.Dataset, truth: xr.Dataset, where: str, *, scale: str, 
         raise DataError(f"{where}: case: expected cases of the truth, got {unknown}")
 
 
-def fields_of(dataset: xr.Dataset) -> list[str]:
-    """Return the fields that a dataset has, in the order of the contract."""
-    return [name for name in schema.FIELDS if name in dataset.data_vars]
-
-
 def run_of(prediction: xr.Dataset) -> Run:
     """Return who made a prediction."""
     attrs = prediction.attrs
@@ -150,7 +145,7 @@ def run_of(prediction: xr.Dataset) -> Run:
 def load_case(dataset: xr.Dataset, case: int) -> dict[str, np.ndarray]:
     """Return the fields of one case, shape (time, y, x) or (sample, time, y, x), float32 in SI units."""
     place = int(np.flatnonzero(dataset["case"].values == case)[0])
-    return {name: dataset[name].isel(case=place).values for name in fields_of(dataset)}
+    return {name: dataset[name].isel(case=place).values for name in schema.fields_of(dataset)}
 
 
 def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, np.ndarray]:

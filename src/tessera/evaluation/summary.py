@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tessera.data import store
+from tessera.data import files
 from tessera.errors import DataError
 from tessera.evaluation import metrics, scores
 
@@ -67,9 +67,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 def save(table: pd.DataFrame, path: Path, summary: Path) -> None:
     """Write the score table as Parquet and its summary as CSV, each whole or not at all."""
-    with store.whole(path) as beside:
+    with files.whole(path) as beside:
         table.to_parquet(beside, index=False)
-    store.write_text(summary, text(summarise(table)))
+    files.write_text(summary, text(summarise(table)))
 
 
 def text(summary: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from tessera.data import store
+from tessera.data import files
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.models import build
@@ -61,7 +61,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "training": json.dumps(checkpoint.training),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()}
-    store.write_bytes(path, safetensors.torch.save(weights, metadata))
+    files.write_bytes(path, safetensors.torch.save(weights, metadata))
 
 
 def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Checkpoint:

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from tessera.data.store import whole, write_text
+from tessera.data.files import whole, write_text
 from tessera.errors import DataError, TrainingError
 
 log = logging.getLogger("tessera")

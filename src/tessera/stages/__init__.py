@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tessera.data import store
+from tessera.data import files
 from tessera.study import Study
 
 
 def write_study(study: Study, path: Path) -> None:
     """Write the resolved study as JSON, which is YAML, so that every command can read it again."""
-    store.write_text(path, study.model_dump_json(indent=2) + "\n")
+    files.write_text(path, study.model_dump_json(indent=2) + "\n")

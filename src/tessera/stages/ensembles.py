@@ -10,13 +10,13 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tessera.data import scaling, schema, store
+from tessera.data import files, scaling, schema, store
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
 from tessera.simulation import design as designs
 from tessera.simulation import microstructure, run
-from tessera.study import Ensemble, Study
+from tessera.study import Imported, Simulated, Study
 
 SOURCES = ("physics", "simulation")
 log = logging.getLogger("tessera")
@@ -24,7 +24,7 @@ log = logging.getLogger("tessera")
 
 def draw_design(study: Study, scale: str, out: Path) -> None:
     """Draw the design of an ensemble and store it."""
-    what = study.ensembles[scale]
+    what = _simulated(study, scale)
     drawn = designs.design(
         name=scale,
         seed=study.seed,
@@ -45,7 +45,7 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
 
 def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
     """Simulate the cases of a shard, keep those that are whole and of the same key, and list them."""
-    what, drawn = study.ensembles[scale], _open_design(study, scale, design)
+    what, drawn = _simulated(study, scale), _open_design(study, scale, design)
     cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
     if cases.size == 0:
         raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
@@ -59,16 +59,16 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
         transient=True,
         disable=not console.is_terminal,
     )
-    files = {}
+    made = {}
     with bar:
         task = bar.add_task("", total=len(cases) * (what.snapshots - 1), scale=scale, case=int(cases[0]))
         for position, case in enumerate(map(int, cases)):
             bar.update(task, case=case, completed=position * (what.snapshots - 1))
             path = out.parent / f"case_{case:04d}.nc"
             _simulate_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
-            files[path.name] = file_digest(path)
+            made[path.name] = file_digest(path)
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
-    store.write_json(out, {**whose, "shard": shard, "cases": files})
+    files.write_json(out, {**whose, "shard": shard, "cases": made})
 
 
 def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
@@ -91,7 +91,7 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         compat="override",
         join="exact",
     )
-    for name in schema.CASE_COORDINATES:  # as the design says: joined texts are cut to the length of the first
+    for name in schema.DESIGNED:  # as the design says: joined texts are cut to the length of the first
         values = drawn[name].values
         together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
     together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
@@ -102,22 +102,44 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         "largest_removed_energy_share": float(np.max(removed)),
     }
     schema.check(together, str(out))
-    store.save_zarr(together, out, {"scale": scale, "cases": len(expected)})
+    store.save_zarr(together, out, {"scale": scale, **schema.facts(together)})
     for case in lazy:
         case.close()
+
+
+def adopt(study: Study, scale: str, imported: Path, out: Path) -> None:
+    """Take an imported store as an ensemble of the study.
+
+    Raises
+    ------
+    DataError
+        The store is broken, breaks the schema, or is not what the study was checked against.
+    """
+    what = study.ensembles[scale]
+    if not isinstance(what, Imported):
+        raise DataError(f"ensembles.{scale}: expected a key `import`, got a scale that the study simulates")
+    dataset = store.open_zarr(imported)
+    schema.check(dataset, str(imported), fields=schema.fields_of(dataset))
+    found = schema.facts(dataset)
+    differs = [name for name, value in what.facts.model_dump(mode="json").items() if found[name] != value]
+    if differs:
+        name = differs[0]
+        raise DataError(f"{imported}: {name}: expected {what.facts.model_dump(mode='json')[name]}, got {found[name]}")
+    dataset.attrs |= provenance(study.name, _section(study, scale), ("data", "stages/ensembles")) | {"scale": scale}
+    store.save_zarr(dataset, out, {"scale": scale, **found})
 
 
 def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     """Fit the scales of an ensemble on its training split."""
     dataset = store.open_zarr(ensemble)
-    schema.check(dataset, str(ensemble))
+    schema.check(dataset, str(ensemble), fields=schema.fields_of(dataset))
     _check_scale(study, scale, ensemble, dataset.attrs)
-    found = scaling.fit(dataset, schema.FIELDS, str(ensemble))
+    found = scaling.fit(dataset, schema.fields_of(dataset), str(ensemble))
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
 def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
-    what, case, key = study.ensembles[scale], int(drawn["case"]), _key(study, scale, drawn)
+    what, case, key = _simulated(study, scale), int(drawn["case"]), _key(study, scale, drawn)
     if path.is_file() and _key_of(path) == key:
         log.info("%s: whole and of the same key, kept", path)
         return
@@ -146,8 +168,19 @@ def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, adva
     log.info("%s: simulated in %.1f core-seconds", path, described.attrs["core_seconds"])
 
 
+def _simulated(study: Study, scale: str) -> Simulated:
+    """Return what a scale simulates; refuse a scale that the study imports."""
+    what = study.ensembles[scale]
+    if isinstance(what, Imported):
+        raise DataError(f"ensembles.{scale}: expected a scale that the study simulates, got one that it imports")
+    return what
+
+
 def _section(study: Study, scale: str) -> dict[str, Any]:
-    ensemble = study.ensembles[scale].model_dump(exclude={"cases", "split", "shard"})
+    what = study.ensembles[scale]
+    if isinstance(what, Imported):
+        return {"ensemble": what.model_dump()}
+    ensemble = what.model_dump(exclude={"cases", "split", "shard"})
     return {
         "ensemble": ensemble,
         "material": study.material.model_dump(),
@@ -172,7 +205,7 @@ def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
 
 def _listed(study: Study, scale: str, shard: Path) -> dict[str, str]:
     """Return the names of the cases that the manifest of a shard lists, and their checksums."""
-    said = store.read_json(shard)
+    said = files.read_json(shard)
     _check_scale(study, scale, shard, said)
     cases = said.get("cases")
     if not isinstance(cases, dict):
@@ -182,12 +215,12 @@ def _listed(study: Study, scale: str, shard: Path) -> dict[str, str]:
 
 def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) -> None:
     """Refuse a file of another study, or of its other scale."""
-    store.check_study(path, said.get("study"), study.name)
+    files.check_study(path, said.get("study"), study.name)
     if said.get("scale") != scale:
         raise DataError(f"{path}: expected a file of the {scale} scale, got one of {said.get('scale')!r}")
 
 
-def _microstructure(what: Ensemble):
+def _microstructure(what: Simulated):
     pores = what.microstructure
     if pores.kind == "single-pore":
         return microstructure.SinglePore(pores.diameter.bounds, pores.centre_x.bounds, pores.centre_y.bounds)
@@ -220,4 +253,4 @@ def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
     return path
 
 
-__all__ = ["ValidityError", "assemble", "draw_design", "fit_scales", "simulate_shard"]
+__all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]

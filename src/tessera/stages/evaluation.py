@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from tessera.data import schema, store
+from tessera.data import files, schema, store
 from tessera.errors import DataError
 from tessera.evaluation import costs, page, scores, summary
 from tessera.evaluation.report import Evidence, compose
@@ -42,15 +42,15 @@ def report(study: Study, results: Path, out: Path) -> None:
         The page; figures land in the folder `figures` beside it.
     """
     evidence = _gather(study, results)
-    with store.whole(out.parent / "figures") as beside:
+    with files.whole(out.parent / "figures") as beside:
         beside.mkdir()
         text = page.render(compose(evidence, beside))
-    store.write_text(out, text)
+    files.write_text(out, text)
     log.info("%s: %.1f MB", out, len(text) / 1e6)
 
 
 def _gather(study: Study, results: Path) -> Evidence:
-    with_tokens = "tessera" in study.models
+    with_tokens = "tessera" in study.able
     predictions = {
         scale: {str(path): _open(study, path) for path in _predictions(study, scale, results / "predictions" / scale)}
         for scale in SCALES
@@ -68,14 +68,14 @@ def _gather(study: Study, results: Path) -> Evidence:
 
 def _open(study: Study, manifest: Path) -> xr.Dataset:
     dataset = store.open_zarr(manifest)
-    store.check_study(manifest, dataset.attrs.get("study"), study.name)
-    schema.check(dataset, str(manifest), fields=scores.fields_of(dataset), sample=None)
+    files.check_study(manifest, dataset.attrs.get("study"), study.name)
+    schema.check(dataset, str(manifest), fields=schema.fields_of(dataset), sample=None)
     return dataset
 
 
 def _runs(study: Study, scale: str) -> list[scores.Run]:
     """Return whose predictions the study asks for; at micro scale, tessera is the model that saw no meso case."""
-    known = {model: study.runs(model) for model in study.models}
+    known = {model: study.runs(model) for model in study.able}
     if scale == "micro" and "tessera" in known:
         known["tessera"] = [(0, 0)]
     return [scores.Run(model, *run) for model, runs in known.items() for run in runs]
@@ -88,7 +88,7 @@ def _predictions(study: Study, scale: str, folder: Path) -> list[Path]:
 def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
     """Return the scores of what the study asks for; truth and persistence have no run."""
     table, asked = summary.load(path), _runs(study, scale)
-    store.check_study(path, table.attrs.get("study"), study.name)
+    files.check_study(path, table.attrs.get("study"), study.name)
     runs = pd.MultiIndex.from_frame(table[["model", "n_meso", "seed"]])
     missing = [run for run in asked if run not in runs]
     if missing:
@@ -98,10 +98,10 @@ def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
 
 def _trainings(study: Study) -> list[str]:
     names = []
-    if "tessera" in study.models:
-        names += [f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in study.tokenizer.fields]
+    if "tessera" in study.able:
+        names += [f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in study.token_fields]
         names.append("coupled")
-    return names + [f"{model}/n{n_meso}_s{seed}" for model in study.models for n_meso, seed in study.runs(model)]
+    return names + [f"{model}/n{n_meso}_s{seed}" for model in study.able for n_meso, seed in study.runs(model)]
 
 
 def _history(path: Path) -> pd.DataFrame:

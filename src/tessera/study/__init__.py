@@ -5,10 +5,11 @@ arguments. `load` reads a study file and its overlays; an unknown key, a wrong t
 value is one line with the path of the key.
 """
 
-from tessera.study.ensembles import Ensemble, Ensembles, Material, Solver
+from tessera.study.ensembles import Ensemble, Ensembles, Imported, Material, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, TokenizerSection, Training
-from tessera.study.study import Study, load, merge, schema
+from tessera.study.reading import merge
+from tessera.study.study import Study, load, schema
 
 __all__ = [
     "CNextSection",
@@ -16,8 +17,10 @@ __all__ = [
     "Ensemble",
     "Ensembles",
     "Evaluation",
+    "Imported",
     "Material",
     "PARCv2Section",
+    "Simulated",
     "Solver",
     "Study",
     "TokenizerSection",

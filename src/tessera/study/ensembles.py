@@ -1,9 +1,27 @@
 """The sections that decide the ensembles: material, solver, and one section per scale."""
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
+from tessera.data import files
+from tessera.data.fields import SIMULATED
+from tessera.errors import DataError
 from tessera.study.section import Fraction, PositiveRange, Section, Share
 
 
@@ -113,8 +131,8 @@ class Split(Section):
         return self.train + self.validation + self.test
 
 
-class Ensemble(Section):
-    """One ensemble of simulations."""
+class Simulated(Section):
+    """One ensemble of simulations by our own solver."""
 
     cases: PositiveInt = Field(description="Number of simulations.")
     split: Split = Field(description="Cases per split; together no more than `cases`.")
@@ -128,7 +146,7 @@ class Ensemble(Section):
     microstructure: Annotated[SinglePore | Packing, Field(discriminator="kind")] = Field(description="Pores.")
 
     @model_validator(mode="after")
-    def _possible(self) -> "Ensemble":
+    def _possible(self) -> "Simulated":
         if self.split.total > self.cases:
             raise ValueError(f"split: expected at most {self.cases} cases together, got {self.split.total}")
         for axis, cells in zip("yx", self.cells, strict=True):
@@ -155,6 +173,90 @@ class Ensemble(Section):
         """Number of jobs that simulate the ensemble."""
         return -(-self.cases // self.shard)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that are stored."""
+        return SIMULATED
+
+
+class Facts(BaseModel):
+    """What the manifest of a store says about it; `tessera import` writes it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
+
+    cases: PositiveInt
+    cells: tuple[PositiveInt, PositiveInt]
+    cell_size: PositiveFloat
+    fields: tuple[str, ...]
+    interval: PositiveFloat
+    snapshots: int = Field(ge=3)
+    split: Split
+
+
+class Imported(Section):
+    """One ensemble of data from elsewhere, as `tessera import` wrote it."""
+
+    store: str = Field(alias="import", description="Manifest of the store, as `tessera import` wrote it.", min_length=1)
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Imported":
+        try:
+            _ = self.facts
+        except DataError as error:
+            raise ValueError(f"import: {error}") from None
+        return self
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the manifest says."""
+        content = files.read_json(Path(self.store))
+        try:
+            return Facts.model_validate_json(json.dumps(content))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise DataError(f"{self.store}: expected the manifest of an ensemble, got a wrong {key!r}") from None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that the store has."""
+        return self.facts.fields
+
+    @property
+    def split(self) -> Split:
+        """Cases per split."""
+        return self.facts.split
+
+    @property
+    def snapshots(self) -> int:
+        """Stored snapshots."""
+        return self.facts.snapshots
+
+    @property
+    def interval(self) -> float:
+        """Time between two snapshots [s]."""
+        return self.facts.interval
+
+    @property
+    def stored_cells(self) -> tuple[int, int]:
+        """Stored cells along y and x."""
+        return self.facts.cells
+
+    @property
+    def stored_cell_size(self) -> float:
+        """Width of a stored cell [m]."""
+        return self.facts.cell_size
+
+
+def _kind(value: Any) -> str:
+    imported = "import" in value if isinstance(value, Mapping) else isinstance(value, Imported)
+    return "imported" if imported else "simulated"
+
+
+Ensemble = Annotated[
+    Annotated[Simulated, Tag("simulated")] | Annotated[Imported, Tag("imported")], Discriminator(_kind)
+]
+
 
 class Ensembles(Section):
     """Both scales."""
@@ -170,10 +272,12 @@ __all__ = [
     "Ensemble",
     "Ensembles",
     "Fraction",
+    "Imported",
     "Inert",
     "Material",
     "MieGruneisen",
     "Packing",
+    "Simulated",
     "SinglePore",
     "Solver",
 ]

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from tessera.data.fields import FieldName
 from tessera.study.section import Fraction, Section, Several
 
-FieldName = Literal["temperature", "pressure", "microstructure", "velocity_x", "velocity_y"]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 Padding = Literal["zeros", "replicate"]
 

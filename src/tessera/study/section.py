@@ -32,7 +32,7 @@ Positive = Annotated[float, Gt(0.0)]
 class Section(BaseModel):
     """A part of the study; its keys are its attributes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, serialize_by_alias=True)
 
 
 class Range(Section):

@@ -1,53 +1,20 @@
 """The whole study, and the strict loader of its files."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field, NonNegativeInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
-from tessera.errors import ConfigError
-from tessera.study.ensembles import Ensembles, Material, Solver
+from tessera.study.ensembles import Ensembles, Material, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
+from tessera.study.reading import merge, read, validated
 from tessera.study.section import Section, Several
 
-MODELS = ("tessera", "parcv2", "cnext")
-LONGEST = 100  # of a value in a message
-_EXPECTED = {  # what pydantic says in longer words
-    "too_short": "at least {min_length} items",
-    "too_long": "at most {max_length} items",
-    "string_pattern_mismatch": "a match of {pattern}",
-    "string_too_long": "at most {max_length} characters",
-    "union_tag_invalid": "a kind of {expected_tags}",
-    "union_tag_not_found": "a key {discriminator}",
-}
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads 1e-3 as a number, as YAML 1.2 does, and refuses a key that stands twice.
-
-    PyYAML alone takes the one for text and of the others the last.
-    """
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        known: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in known:
-                raise yaml.composer.ComposerError(None, None, f"the key {key.value!r} twice", key.start_mark)
-            known.add(str(key.value))
-        return node
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
+NEEDS = {"tessera": GUIDES, "parcv2": (*GUIDES, "velocity_x", "velocity_y"), "cnext": GUIDES}
+SEEN = {"tessera": ("micro", "meso"), "parcv2": ("meso",), "cnext": ("meso",)}  # the ensembles that it learns from
 
 
 class Study(Section):
@@ -75,6 +42,13 @@ class Study(Section):
     def _possible(self) -> "Study":
         for scale in ("micro", "meso"):
             self._check_scale(scale)
+        if not self.able:
+            reasons = "; ".join(f"{model}: {reason}" for model, reason in self.left_out().items())
+            raise ValueError(f"models: expected one that can learn from the ensembles, got none ({reasons})")
+        if "tessera" in self.able and not set(GUIDES) <= set(self.token_fields):
+            raise ValueError(
+                f"tokenizer.fields: expected {' and '.join(GUIDES)} among them, got {list(self.tokenizer.fields)}"
+            )
         start, cap = self.material.eos.temperature, self.solver.temperature_cap
         if cap <= start:
             raise ValueError(
@@ -114,16 +88,8 @@ class Study(Section):
                     f"{where}.cells: expected stored cells that tokenizer.downsampling = "
                     f"{self.tokenizer.downsampling} divides along {axis}, got {cells}"
                 )
-        speed = self.material.eos.sound_speed + self.material.eos.slope * ensemble.particle_velocity.low
-        length, duration = (
-            ensemble.cells[1] * ensemble.cell_size,
-            (ensemble.snapshots - 1) * ensemble.interval,
-        )
-        if speed * duration < length:
-            raise ValueError(
-                f"{where}.snapshots: expected a duration of at least {length / speed:.3g} s, in which the shock "
-                f"crosses {length:.3g} m, got {duration:.3g} s"
-            )
+        if isinstance(ensemble, Simulated):
+            self._check_crossing(ensemble, where)
         last = ensemble.snapshots - 1
         if self.evaluation.start >= last:
             raise ValueError(
@@ -136,6 +102,18 @@ class Study(Section):
             if training.longest + self.evaluation.start > last:
                 most = last - self.evaluation.start
                 raise ValueError(f"{name}.horizons: expected at most {most} steps, got {training.longest}")
+
+    def _check_crossing(self, ensemble: Simulated, where: str) -> None:
+        speed = self.material.eos.sound_speed + self.material.eos.slope * ensemble.particle_velocity.low
+        length, duration = (
+            ensemble.cells[1] * ensemble.cell_size,
+            (ensemble.snapshots - 1) * ensemble.interval,
+        )
+        if speed * duration < length:
+            raise ValueError(
+                f"{where}.snapshots: expected a duration of at least {length / speed:.3g} s, in which the shock "
+                f"crosses {length:.3g} m, got {duration:.3g} s"
+            )
 
     def _trainings(self, scale: str) -> list[tuple[str, Training]]:
         dynamics, rivals = self.dynamics, self.rivals
@@ -151,6 +129,33 @@ class Study(Section):
             ("rivals.parcv2.training", rivals.parcv2.training),
             ("rivals.cnext.training", rivals.cnext.training),
         ]
+        return found
+
+    @property
+    def token_fields(self) -> tuple[str, ...]:
+        """Fields that get a tokenizer: those of `tokenizer.fields` that both ensembles have."""
+        return tuple(
+            name for name in self.tokenizer.fields if name in self.fields("micro") and name in self.fields("meso")
+        )
+
+    @property
+    def able(self) -> tuple[str, ...]:
+        """Models of the study that can learn from its ensembles."""
+        return tuple(model for model in self.models if model not in self.left_out())
+
+    def fields(self, scale: str) -> tuple[str, ...]:
+        """Return the fields of an ensemble."""
+        return self.ensembles[scale].fields
+
+    def left_out(self) -> dict[str, str]:
+        """Return the models of the study that cannot learn from its ensembles, and why, in one line each."""
+        found: dict[str, str] = {}
+        for model in self.models:
+            for scale in SEEN[model]:
+                missing = [name for name in NEEDS[model] if name not in self.fields(scale)]
+                if missing:
+                    found[model] = f"it needs {', '.join(missing)}, which ensembles.{scale} has not"
+                    break
         return found
 
     def runs(self, model: str) -> list[tuple[int, int]]:
@@ -169,43 +174,6 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
 
 
-def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the keys of `overlay` laid over it; mappings are merged, all else is replaced.
-
-    A mapping whose `kind` changes is replaced whole: keys of one kind mean nothing to another.
-    """
-    merged = dict(base)
-    for key, value in overlay.items():
-        below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
-            merged[key] = merge(below, value) if same_kind else value
-        else:
-            merged[key] = value
-    return merged
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read one study file or overlay.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing or is not a YAML mapping.
-    """
-    try:
-        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a readable study file, got {error.__class__.__name__}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: {_spot(error)}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: expected the sections of a study, got many more inside each other") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys, got {type(content).__name__}")
-    return content
-
-
 def validate(content: Mapping[str, Any], where: str) -> Study:
     """Return the study that a mapping describes.
 
@@ -214,12 +182,7 @@ def validate(content: Mapping[str, Any], where: str) -> Study:
     ConfigError
         One line: where, the path of the first wrong key, what was expected, what was got.
     """
-    try:
-        return Study.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {_line(error, content)}") from None
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: expected plain YAML values, got {error}") from None
+    return validated(Study, content, where)
 
 
 def load(paths: Sequence[Path]) -> Study:
@@ -234,45 +197,3 @@ def load(paths: Sequence[Path]) -> Study:
     for path in paths:
         content = merge(content, read(path))
     return validate(content, ", ".join(map(str, paths)))
-
-
-def _spot(error: yaml.YAMLError) -> str:
-    """Return where a text stops being YAML, in one line."""
-    mark = getattr(error, "problem_mark", None)
-    if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
-        return f"expected YAML, got {' '.join(str(error).split())}"
-    said = " ".join(part for part in (error.context, error.problem) if part)
-    return f"line {mark.line + 1}, column {mark.column + 1}: expected YAML, got {said}"
-
-
-def _line(error: ValidationError, content: Any) -> str:
-    first = error.errors(include_url=False)[0]
-    key = _key(first["loc"], content, first["type"] == "missing") or "study"
-    if first["type"] == "extra_forbidden":
-        return f"{key}: expected a known key, got {first['loc'][-1]!r}"
-    if first["type"] == "missing":
-        return f"{key}: expected a value, got none"
-    if first["type"] == "value_error":
-        message = str(first["ctx"]["error"])
-        return (
-            message if key == "study" else f"{key}.{message}" if ":" in message.split(" ")[0] else f"{key}: {message}"
-        )
-    facts = first.get("ctx", {})
-    if first["type"] in _EXPECTED:
-        expected = _EXPECTED[first["type"]].format(**facts)
-    else:
-        expected = first["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    got = repr(facts.get("tag", first["input"]))
-    return f"{key}: expected {expected}, got {got if len(got) < LONGEST else got[:LONGEST] + '...'}"
-
-
-def _key(loc: Sequence[int | str], content: Any, missing: bool) -> str:
-    """Return the dotted path of a key, without the tags of unions, which are no keys; its last part may be missing."""
-    path = []
-    for position, part in enumerate(loc):
-        listed = isinstance(content, list) and isinstance(part, int) and part < len(content)
-        inside = listed or (isinstance(content, Mapping) and part in content)
-        if inside or (missing and position == len(loc) - 1):
-            path.append(str(part))
-            content = content[part] if inside else None
-    return ".".join(path)

@@ -27,8 +27,8 @@ from tessera.study import Study, Training
 
 def fit_decoupled(study: Study, field: str, latents: Path, state: Path, out: Path, history: Path) -> None:
     """Train the map of one field alone on micro latents."""
-    if field not in study.tokenizer.fields:
-        raise DataError(f"--field: expected one of {', '.join(study.tokenizer.fields)}, got {field!r}")
+    if field not in study.token_fields:
+        raise DataError(f"--field: expected one of {', '.join(study.token_fields)}, got {field!r}")
     section, variances = study.dynamics.decoupled, study.dynamics.log_variance
     teachers, digests = tokens.read_latents(study, latents, [field], "train")
     judges, _ = tokens.read_latents(study, latents, [field], "validation")
@@ -147,7 +147,7 @@ class _Cases(NamedTuple):
 
 def _mosaic(study: Study, tokenizers: Sequence[Path], decoupled: Sequence[Path]) -> _Mosaic:
     """Return the latent model: trained tokenizers and maps of each field alone, a fresh coupled map."""
-    fields, dynamics = list(study.tokenizer.fields), study.dynamics
+    fields, dynamics = list(study.token_fields), study.dynamics
     known = tokens.open_tokenizers(study, tokenizers)
     step = {
         "fields": fields,

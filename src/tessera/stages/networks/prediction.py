@@ -19,7 +19,6 @@ from tessera.learning.frames import frames as read_frames
 from tessera.learning.rollout import Carry, Emulator, Tokens, emulator, inflow, roll
 from tessera.provenance import file_digest, provenance
 from tessera.stages.networks import training
-from tessera.stages.networks.tokens import CASE_COORDINATES
 from tessera.stages.networks.training import SOURCES
 from tessera.study import Study
 
@@ -105,5 +104,5 @@ def _dataset(
     for name in fields:
         values = np.stack([np.stack([member[name] for member in case]) for case in cases], axis=1)
         variables[name] = (("sample", *schema.DIMS), values) if sampled else (schema.DIMS, values[0])
-    kept = {name: truth[name] for name in ("case", *CASE_COORDINATES, *schema.COORDINATES)}
+    kept = schema.coordinates_of(truth, *schema.COORDINATES)
     return schema.describe(xr.Dataset(variables, coords=kept))

@@ -101,7 +101,7 @@ def _fit(
 ) -> None:
     """Train a model in pixel space on the first meso cases."""
     meso_cases, seed = run
-    fields, where, device = list(schema.FIELDS), str(ensemble), training.device_of(study)
+    fields, where, device = list(study.fields("meso")), str(ensemble), training.device_of(study)
     statistics = training.open_scales(study, scales, fields)
     known = scaling.scales(statistics, scale)
     dataset = training.open_ensemble(study, ensemble, fields)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from tessera.data import scaling, schema, store
+from tessera.data import files, scaling, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
 from tessera.learning.checkpoint import Checkpoint
@@ -26,7 +26,6 @@ from tessera.stages.networks.training import SOURCES, Stage
 from tessera.study import Study
 
 GUIDES = ("temperature", "microstructure")
-CASE_COORDINATES = ("split", "particle_velocity", "seed", "porosity", "pores")
 log = logging.getLogger("tessera")
 
 
@@ -46,9 +45,9 @@ def fit_tokenizer(
     study: Study, field: str, scales: Path, ensembles: Sequence[Path], state: Path, out: Path, history: Path
 ) -> None:
     """Train the tokenizer of one field and write its checkpoint."""
-    if field not in study.tokenizer.fields:
-        raise DataError(f"--field: expected one of {', '.join(study.tokenizer.fields)}, got {field!r}")
-    names = list(dict.fromkeys((field, *(g for g in GUIDES if g in study.tokenizer.fields))))
+    if field not in study.token_fields:
+        raise DataError(f"--field: expected one of {', '.join(study.token_fields)}, got {field!r}")
+    names = list(dict.fromkeys((field, *(g for g in GUIDES if g in study.token_fields))))
     statistics = training.open_scales(study, scales, names)
     scale = scaling.scales(statistics)
     device = training.device_of(study)
@@ -104,16 +103,16 @@ def open_tokenizers(study: Study, paths: Sequence[Path]) -> dict[str, tuple[Chec
     for path in paths:
         checkpoint = checkpoints.load(path, kind="tokenizer", study=study.name)
         found[str(checkpoint.facts["field"])] = checkpoint, file_digest(path)
-    if set(found) != set(study.tokenizer.fields):
+    if set(found) != set(study.token_fields):
         raise DataError(
-            f"tokenizers: expected one for each of {', '.join(study.tokenizer.fields)}, got {', '.join(sorted(found))}"
+            f"tokenizers: expected one for each of {', '.join(study.token_fields)}, got {', '.join(sorted(found))}"
         )
-    return {field: found[field] for field in study.tokenizer.fields}
+    return {field: found[field] for field in study.token_fields}
 
 
 def encode(study: Study, ensemble: Path, paths: Sequence[Path], out: Path) -> None:
     """Cache the latents of all cases of an ensemble, and the columns of the shock front."""
-    dataset = training.open_ensemble(study, ensemble, study.tokenizer.fields)
+    dataset = training.open_ensemble(study, ensemble, study.token_fields)
     found = open_tokenizers(study, paths)
     device, unit = training.device_of(study), study.tokenizer.downsampling
     dims = ("case", "time", "token_y", "token_x", "channel")
@@ -130,7 +129,7 @@ def encode(study: Study, ensemble: Path, paths: Sequence[Path], out: Path) -> No
     front = np.concatenate(
         [front_columns(dataset["pressure"].isel(case=[n]).values) for n in range(dataset.sizes["case"])]
     )
-    kept = {name: dataset[name] for name in ("case", "time", *CASE_COORDINATES)}
+    kept = schema.coordinates_of(dataset, "time")
     places = {f"token_{axis}": dataset[axis].values.reshape(-1, unit).mean(axis=1) for axis in "yx"}
     latents = xr.Dataset({**variables, "front": (("case", "time"), front)}, coords={**kept, **places})
     latents["front"].attrs = {"long_name": "last stored column behind the shock front", "units": "1"}
@@ -150,7 +149,7 @@ def read_latents(
     """Read cached latents of a split into memory, by field, and the digests of their tokenizers."""
     variances = study.dynamics.log_variance
     dataset = store.open_zarr(manifest)
-    store.check_study(manifest, dataset.attrs.get("study"), study.name)
+    files.check_study(manifest, dataset.attrs.get("study"), study.name)
     wanted = {field: f"{field}_mean" for field in fields}
     if variances:
         wanted |= {field + LOG_VARIANCE: f"{field}_log_var" for field in fields}
@@ -171,7 +170,7 @@ def read_latents(
 
 def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str, out: Path) -> None:
     """Encode and decode the truth of a split, a store of the same schema as the truth."""
-    dataset = select(training.open_ensemble(study, ensemble, study.tokenizer.fields), split, str(ensemble))
+    dataset = select(training.open_ensemble(study, ensemble, study.token_fields), split, str(ensemble))
     device, begin = training.device_of(study), time.process_time()
     variables = {}
     for field, (checkpoint, _) in open_tokenizers(study, paths).items():
@@ -181,7 +180,7 @@ def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str,
             _decode(module, field, checkpoint, dataset.isel(case=n), device) for n in range(dataset.sizes["case"])
         ]
         variables[field] = (schema.DIMS, np.stack(decoded))
-    kept = {name: dataset[name] for name in ("case", *CASE_COORDINATES, *schema.COORDINATES)}
+    kept = schema.coordinates_of(dataset, *schema.COORDINATES)
     result = schema.describe(xr.Dataset(variables, coords=kept))
     result.attrs |= {
         **provenance(study.name, study.tokenizer.model_dump(), SOURCES),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import scaling, schema, store
+from tessera.data import files, scaling, schema, store
 from tessera.data.scaling import Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -128,7 +128,7 @@ def learn(
         folder = state / stage.name
         results.append(train(stage.task(), loop, state=folder, key=key))
         lines += _lines(folder / key / "history.jsonl", stage.name, lines[-1] if lines else {})
-    store.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
+    files.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
     last = results[-1]
     return {
         "core_seconds": sum(result.core_seconds + result.validation_seconds for result in results),
@@ -148,7 +148,7 @@ def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dat
     """
     dataset = store.open_zarr(manifest)
     schema.check(dataset, str(manifest), fields=fields)
-    store.check_study(manifest, dataset.attrs.get("study"), study.name)
+    files.check_study(manifest, dataset.attrs.get("study"), study.name)
     return dataset
 
 
@@ -161,7 +161,7 @@ def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, St
         The file is broken, lacks a field, or is of another study.
     """
     statistics, attrs = scaling.load(path)
-    store.check_study(path, attrs.get("study"), study.name)
+    files.check_study(path, attrs.get("study"), study.name)
     missing = [name for name in fields if name not in statistics]
     if missing:
         raise DataError(f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}")

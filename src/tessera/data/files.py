@@ -1,0 +1,102 @@
+"""Files that are whole or not there: JSON, text, bytes, and whatever a writer puts beside its place.
+
+Everything is written beside its place and renamed. Light on purpose (standard library only): a study
+that names a store asks its manifest, and every job of a workflow reads the study.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tessera.errors import DataError, TesseraError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and rename it to `path` when the block ends well.
+
+    The temporary file or folder lies beside `path` and is removed when the block fails.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove(beside)
+        yield beside
+        if path.is_dir():
+            remove(path)
+        beside.replace(path)
+    except Exception as error:
+        behind = _behind(error)
+        if behind is None:
+            raise
+        behind.filename = str(path)
+        raise behind from None
+    finally:
+        remove(beside)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with whole(path) as beside, beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    DataError
+        The file is missing or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: expected a file, found none") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: expected a JSON object, got {short(error)}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+def check_study(path: Path, found: object, study: str) -> None:
+    """Refuse a file of another study."""
+    if found != study:
+        raise DataError(f"{path}: expected a file of study {study!r}, got one of {found!r}")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _behind(error: BaseException | None) -> OSError | None:
+    """Return the error of the system that a library met, and answered with one of its own; None if it is our word."""
+    while error is not None and not isinstance(error, OSError):
+        error = None if isinstance(error, TesseraError) else error.__cause__ or error.__context__
+    return error
+
+
+def short(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__
