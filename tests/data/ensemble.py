@@ -12,7 +12,7 @@ def ensemble(cases=4, snapshots=5, ny=8, nx=16, seed=0):
     shape = (cases, snapshots, ny, nx)
     split = ["train"] * (cases - 2) + ["validation", "test"]
     dataset = xr.Dataset(
-        {name: (schema.DIMS, rng.normal(300.0, 20.0, shape).astype("float32")) for name in schema.FIELDS},
+        {name: (schema.DIMS, rng.normal(300.0, 20.0, shape).astype("float32")) for name in schema.SIMULATED},
         coords={
             "case": np.arange(cases),
             "time": np.arange(snapshots) * 1.72e-10,

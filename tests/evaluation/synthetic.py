@@ -43,7 +43,7 @@ def ensemble(scale="meso", *, shape=None, splits=None, blobs=6, seed=3):
     cases = [_case(rng, snapshots, ny, nx, 1 if scale == "micro" else blobs) for _ in splits]
     count = len(splits)
     dataset = xr.Dataset(
-        {name: (schema.DIMS, np.stack([case[name] for case in cases]).astype("float32")) for name in schema.FIELDS},
+        {name: (schema.DIMS, np.stack([case[name] for case in cases]).astype("float32")) for name in schema.SIMULATED},
         coords={
             "case": np.arange(count),
             "time": np.arange(snapshots) * interval,
@@ -67,7 +67,7 @@ def prediction(truth, model, n_meso, seed, *, scale="meso", noise=0.1, members=0
     """Return what a model that is off by `noise` and late by `lag` cells would predict of the test cases."""
     rng = np.random.default_rng([n_meso, seed, int(1000 * noise)])
     test = truth.isel(case=np.flatnonzero(truth["split"].values == "test")).copy(deep=True)
-    for name in schema.FIELDS:
+    for name in schema.SIMULATED:
         real = test[name].values
         size = max(members, 1)
         made = np.repeat(real[None], size, axis=0)
@@ -150,7 +150,7 @@ def _benchmarks(folder: Path) -> None:
 
 
 def _histories(folder: Path) -> None:
-    names = [f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.FIELDS] + ["coupled"]
+    names = [f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.SIMULATED] + ["coupled"]
     names += [f"{model}/n{n_meso}_s{seed}" for model, n_meso, seed in runs("meso")]
     for number, name in enumerate(names):
         lines = []

@@ -197,6 +197,6 @@ def test_y_points_upwards_and_what_is_undefined_has_a_colour_of_no_map():
     assert image.origin == "lower"
     painted = image.cmap(np.ma.masked_invalid([np.nan]))[0, :3]
     assert painted == pytest.approx([part / 255 for part in figures.UNDEFINED_RGB])
-    for field in schema.FIELDS:
+    for field in schema.SIMULATED:
         assert figures.UNDEFINED_RGB not in figures.palette(field)
         assert colors.to_hex(np.array(figures.palette(field)[0]) / 255) != colors.to_hex(painted)

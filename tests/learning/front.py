@@ -18,7 +18,7 @@ def ensemble(cases=4, snapshots=8, ny=16, nx=48, speed=4.0, seed=0):
     rng = np.random.default_rng(seed)
     y, x = np.arange(ny)[:, None], np.arange(nx)[None]
     shape = (cases, snapshots, ny, nx)
-    made = {name: np.zeros(shape, np.float32) for name in schema.FIELDS}
+    made = {name: np.zeros(shape, np.float32) for name in schema.SIMULATED}
     for case in range(cases):
         centre_y, centre_x = rng.uniform(0.3, 0.7) * ny, rng.uniform(0.3, 0.5) * nx
         pore = np.exp(-(((y - centre_y) / 3.0) ** 2) - ((x - centre_x) / 3.0) ** 2)
@@ -50,7 +50,7 @@ def ensemble(cases=4, snapshots=8, ny=16, nx=48, speed=4.0, seed=0):
 def learned(**options):
     """Return statistics, scales, training and validation frames of such an ensemble."""
     dataset = ensemble(**options)
-    statistics = scaling.fit(dataset, schema.FIELDS, "front")
+    statistics = scaling.fit(dataset, schema.SIMULATED, "front")
     scales = scaling.scales(statistics)
     parts = (frames(select(dataset, split, "front"), scales) for split in ("train", "validation"))
     return statistics, scales, *parts

@@ -14,7 +14,7 @@ from tessera.learning.train import Loop, train
 from tessera.models import build
 from tests.learning.front import generator, learned
 
-FIELDS = list(schema.FIELDS)
+FIELDS = list(schema.SIMULATED)
 TOKENIZER = {"downsampling": 4, "widths": [8, 16, 16], "latent_channels": 4, "padding": "replicate"}
 MAP = {"kind": "convnext", "width": 24, "blocks": 1, "kernel": 3, "residual": True}
 STEP = {

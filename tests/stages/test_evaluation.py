@@ -189,7 +189,7 @@ def test_histories_may_hold_what_training_writes(copied):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     gathered = evaluation._gather(synthetic.study(), copied)
     assert gathered.histories["tokenizer/pressure"]["core_seconds"].tolist() == [1.5, 3.0]
-    names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.FIELDS} | {"coupled"}
+    names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.SIMULATED} | {"coupled"}
     assert set(gathered.histories) == names | {"tessera/n2_s0", "parcv2/n4_s0", "cnext/n2_s0"}
 
 

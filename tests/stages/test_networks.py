@@ -163,7 +163,7 @@ def test_a_prediction_is_a_store_of_the_schema_that_begins_with_the_truth(
     truth = store.open_zarr(made / f"ensembles/{scale}.json").load()
     truth = truth.isel(case=np.flatnonzero(truth["split"].values == "test"))
     start = found.attrs["start_frame"]
-    for field in schema.FIELDS:
+    for field in schema.SIMULATED:
         first = found[field].isel(sample=0) if sampled else found[field]
         np.testing.assert_array_equal(first[:, : start + 1], truth[field][:, : start + 1])
         assert np.isfinite(found[field]).all()

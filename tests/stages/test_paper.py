@@ -43,7 +43,7 @@ def results(study, tmp_path_factory):
         dataset = dataset.assign_coords(split=("case", ["train"] * 4 + ["validation", "test"]))
         dataset.attrs |= {"study": study.name, "scale": scale}
         store.save_zarr(schema.describe(dataset), r / f"ensembles/{scale}.json")
-        found = scaling.fit(dataset, schema.FIELDS, scale)
+        found = scaling.fit(dataset, schema.SIMULATED, scale)
         scaling.save(found, r / f"scales/{scale}.json", {"study": study.name})
     return r
 

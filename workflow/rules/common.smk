@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tessera.errors import ConfigError
 from tessera.provenance import digest, source_digest
-from tessera.study import load
+from tessera.study import Imported, load
 
 SCALES = ("micro", "meso")
 BASE = "config/config.yaml" if Path("config/config.yaml").is_file() else f"{workflow.basedir}/config/config.yaml"
@@ -35,6 +35,7 @@ def refuse(message):
 
 
 STUDY, STUDY_FILES = read_study()
+IMPORTED = {scale: what.store for scale in SCALES if isinstance(what := STUDY.ensembles[scale], Imported)}
 CONTENT = STUDY.model_dump(mode="json")
 RUN = f"results/{STUDY.name}"
 STUDY_FILE = f"{RUN}/study.json"
@@ -61,6 +62,8 @@ def write_study():
     """
     from tessera.stages import write_study
 
+    for model, reason in STUDY.left_out().items():
+        sys.stderr.write(f"models: {model} is left out: {reason}\n")
     write_study(STUDY, Path(STUDY_FILE))
 
 
@@ -83,8 +86,14 @@ def design_section(wildcards):
 
 
 def ensemble_section(wildcards):
-    """Name what decides the simulations of a scale."""
-    return section("material", "solver", f"ensembles.{wildcards.scale}")
+    """Name what decides the ensemble of a scale."""
+    imported = wildcards.scale in IMPORTED
+    return section(*([] if imported else ["material", "solver"]), f"ensembles.{wildcards.scale}")
+
+
+def among(scales):
+    """Return the pattern of some scales, which none matches where there are none."""
+    return "|".join(scales) or "(?!)"
 
 
 def training_section(path):

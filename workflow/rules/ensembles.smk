@@ -1,4 +1,4 @@
-"""The ensembles: designs, simulated cases, stores, scales."""
+"""The ensembles: designs, simulated cases, stores of them or of imported data, scales."""
 
 
 rule design:
@@ -60,6 +60,8 @@ rule ensemble:
         shards=shards,
     output:
         "<results>/ensembles/{scale}.json",
+    wildcard_constraints:
+        scale=among([scale for scale in SCALES if scale not in IMPORTED]),
     log:
         "<logs>/ensemble/{scale}.log",
     benchmark:
@@ -81,10 +83,39 @@ rule ensemble:
         " --out {output:q} {input.shards:q} > {log:q} 2>&1"
 
 
+rule adopted:
+    """An imported store as the ensemble of a scale that the study does not simulate."""
+    input:
+        lambda wildcards: IMPORTED[wildcards.scale],
+    output:
+        "<results>/ensembles/{scale}.json",
+    wildcard_constraints:
+        scale=among(IMPORTED),
+    log:
+        "<logs>/adopted/{scale}.log",
+    benchmark:
+        "<benchmarks>/adopted/{scale}.tsv"
+    priority: 40
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        study=STUDY_FILE,
+        section=ensemble_section,
+        sources=source_digest("data", "errors", "stages/ensembles"),
+    shell:
+        "tessera adopt --study {params.study:q} --scale {wildcards.scale} --imported {input:q}"
+        " --out {output:q} > {log:q} 2>&1"
+
+
 rule scales:
     """Per-field scales, fitted on the training split."""
     input:
-        ensemble=rules.ensemble.output,
+        ensemble="<results>/ensembles/{scale}.json",
     output:
         "<results>/scales/{scale}.json",
     log:

@@ -5,7 +5,7 @@ rule prediction:
     """One model's roll-outs of a split, as a Zarr store beside its manifest."""
     input:
         checkpoint=checkpoint,
-        ensemble=rules.ensemble.output,
+        ensemble="<results>/ensembles/{scale}.json",
     output:
         "<results>/predictions/{scale}/{model}/n{cases}_s{seed}_{split}.json",
     log:
@@ -32,7 +32,7 @@ rule prediction:
 rule scores:
     """Every prediction of a scale against the truth, and the summary table."""
     input:
-        ensemble=rules.ensemble.output,
+        ensemble="<results>/ensembles/{scale}.json",
         predictions=predictions_of,
     output:
         scores="<results>/scores/{scale}.parquet",
@@ -62,7 +62,7 @@ rule scores:
 rule report_page:
     """The report: one page that works offline, and its figures as PDF."""
     input:
-        ensembles=expand(rules.ensemble.output, scale=SCALES),
+        ensembles=expand("<results>/ensembles/{scale}.json", scale=SCALES),
         scores=expand(rules.scores.output, scale=SCALES),
         predictions=[path for scale in SCALES for path in predictions(scale)],
         reconstructions=reconstructions(),

@@ -39,7 +39,7 @@ rule tokenizer:
 rule latents:
     """The latents of an ensemble as a Zarr store beside its manifest."""
     input:
-        ensemble=rules.ensemble.output,
+        ensemble="<results>/ensembles/{scale}.json",
         tokenizers=tokenizers(),
     output:
         "<results>/latents/{scale}.json",
@@ -67,7 +67,7 @@ rule latents:
 rule reconstructions:
     """The encoded and decoded truth: what the tokenizers can say at best."""
     input:
-        ensemble=rules.ensemble.output,
+        ensemble="<results>/ensembles/{scale}.json",
         tokenizers=tokenizers(),
     output:
         "<results>/reconstructions/{scale}.json",

@@ -94,6 +94,7 @@ UNITS = {
     "Pa": Unit(1e9, "GPa"),
     "1": Unit(1.0, ""),
     "m s-1": Unit(1e3, "km/s"),
+    "kg m-3": Unit(1e3, "g/cm³"),
     "m": Unit(1e-6, "µm"),
     "s": Unit(1e-9, "ns"),
     "m2": Unit(1e-12, "µm²"),
@@ -106,6 +107,8 @@ LOOKS = {
     "microstructure": Look("solid fraction", "gray", floor=0.0, ceiling=1.0),
     "velocity_x": Look("velocity along x", "RdBu_r", signed=True),
     "velocity_y": Look("velocity along y", "RdBu_r", signed=True),
+    "density": Look("density", "viridis", floor=0.0),
+    "initial_microstructure": Look("solid fraction at the start", "gray", floor=0.0, ceiling=1.0),
 }
 ERROR_COLORMAP = "PuOr_r"
 UNDEFINED_RGB = (63, 208, 201)

@@ -29,6 +29,9 @@ class Rollout(NamedTuple):
     fields: dict[str, np.ndarray]
 
 
+PORES = ("microstructure", "initial_microstructure")
+
+
 def ensemble(dataset: xr.Dataset, cases: Sequence[int], snapshots: Sequence[int]) -> Figure:
     """Show cases of an ensemble, one per row: its microstructure, then its temperature as time goes on.
 
@@ -40,6 +43,8 @@ def ensemble(dataset: xr.Dataset, cases: Sequence[int], snapshots: Sequence[int]
         Numbers of the cases to show.
     snapshots
         Snapshots of the temperature, in rising order.
+
+    The pores are left out where the data do not show them.
     """
     chosen = [dataset.sel(case=case) for case in cases]
     temperature = [one["temperature"].isel(time=list(snapshots)).values for one in chosen]
@@ -47,10 +52,15 @@ def ensemble(dataset: xr.Dataset, cases: Sequence[int], snapshots: Sequence[int]
     with figures.styled():
         grid = figures.panels(len(cases), len(snapshots) + 1, _aspect(dataset))
         for row, one in enumerate(chosen):
-            figures.show(grid.axes[row, 0], one["microstructure"].isel(time=0).values, "microstructure", (0.0, 1.0))
+            pores = next((one[name] for name in PORES if name in one), None)
+            if pores is None:
+                grid.axes[row, 0].set_axis_off()
+            else:
+                figures.show(grid.axes[row, 0], pores.isel(time=0).values, str(pores.name), (0.0, 1.0))
             for column, values in enumerate(temperature[row]):
                 image = figures.show(grid.axes[row, column + 1], values, "temperature", scale)
-            figures.row_label(grid, row, f"case {int(one['case'])}", detail=f"porosity {float(one['porosity']):.1%}")
+            detail = f"porosity {float(one['porosity']):.1%}" if "porosity" in one.coords else ""
+            figures.row_label(grid, row, f"case {int(one['case'])}", detail=detail)
         grid.axes[0, 0].set_title("pores at the start")
         _times(grid, [dataset["time"].values[n] for n in snapshots], first=1)
         figures.colour_bar(grid, 0, image, _label("temperature"), last=len(cases) - 1)

@@ -36,6 +36,7 @@ SCORED = (
     "microstructure_rmse",
     "velocity_x_rmse",
     "velocity_y_rmse",
+    "density_rmse",
 )
 SAID = {
     "hotspot_iou": "overlap of hotspots (intersection over union)",
@@ -65,6 +66,8 @@ class Evidence(NamedTuple):
         History of every training by its name, such as `tokenizer/pressure`; columns as in the file.
     measured
         What Snakemake measured, as `costs.benchmarks` returns it.
+    left_out
+        Models that the study asks for and the ensembles cannot teach, and why.
     """
 
     settings: Mapping[str, Any]
@@ -74,6 +77,7 @@ class Evidence(NamedTuple):
     reconstruction: xr.Dataset | None
     histories: Mapping[str, pd.DataFrame]
     measured: pd.DataFrame
+    left_out: Mapping[str, str] = {}
 
 
 def compose(evidence: Evidence, folder: Path) -> page.Page:
@@ -114,30 +118,38 @@ def _setting(evidence: Evidence) -> Section:
     settings, rows = evidence.settings, []
     for scale in ("micro", "meso"):
         truth, what = evidence.ensembles[scale], settings["ensembles"][scale]
-        cell, split, cells = schema.cell_size(truth), what["split"], what["cells"]
+        split, stored = truth["split"].values.tolist(), f"{truth.sizes['y']} × {truth.sizes['x']}"
+        simulated = what.get("cells")
+        velocity, porosity = truth.coords.get("particle_velocity"), truth.coords.get("porosity")
         rows.append(
             [
                 Cell(scale),
-                Cell(f"{truth.sizes['case']} ({split['train']} / {split['validation']} / {split['test']})"),
-                Cell(f"{cells[0]} × {cells[1]}, stored {truth.sizes['y']} × {truth.sizes['x']}"),
-                Cell(figures.display(cell, "m")),
+                Cell(f"{truth.sizes['case']} ({' / '.join(str(split.count(name)) for name in schema.SPLITS)})"),
+                Cell(f"{simulated[0]} × {simulated[1]}, stored {stored}" if simulated else f"{stored}, imported"),
+                Cell(figures.display(schema.cell_size(truth), "m")),
                 Cell(f"{truth.sizes['time']} every {figures.display(schema.interval(truth), 's')}"),
-                Cell(page.span(truth["particle_velocity"].values, "m s-1")),
-                Cell(page.percentages(truth["porosity"].values)),
-                Cell(costs.seconds(float(truth.attrs.get("core_seconds", math.nan)))),
+                Cell("unknown" if velocity is None else page.span(velocity.values, "m s-1")),
+                Cell("unknown" if porosity is None else page.percentages(porosity.values)),
+                Cell(costs.seconds(float(truth.attrs.get("core_seconds", math.nan))) if simulated else "unknown"),
             ]
         )
     columns = ["ensemble", "cases (training / validation / test)", "cells", "stored cell", "snapshots"]
     columns += ["particle velocity", "porosity", "simulation"]
+    material = "a material" if all("imported_from" in one.attrs for one in evidence.ensembles.values()) else "HMX"
     where = machine.describe()
     memory = f", {where.memory / 2**30:.0f} GiB" if where.memory else ""
     text = [
-        "A shock runs into HMX with pores, from left to right. It collapses the pores; where they were, hotspots "
-        "ignite and grow. The models see the first snapshots of a test case and predict all later ones.",
+        f"A shock runs into {material} with pores, from left to right. It collapses the pores; where they were, "
+        "hotspots ignite and grow. The models see the first snapshots of a test case and predict all later ones.",
         f"A cell is hot above {settings['evaluation']['hotspot_temperature']:g} K. Errors count snapshots after number "
         f"{settings['evaluation']['start']}, from which all predictions start. The page was made on {where.processor}, "
         f"{where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}.",
     ]
+    for scale, truth in evidence.ensembles.items():
+        if "imported_from" in truth.attrs:
+            said = [str(truth.attrs[name]) for name in ("title", "source", "licence") if name in truth.attrs]
+            text.append(f"The {scale} ensemble was imported ({truth.attrs['imported_from']}): {'; '.join(said)}.")
+    text += [f"{figures.NAMES[model]} is left out: {reason}." for model, reason in evidence.left_out.items()]
     return Section("setting", "What was run", text, [Table("ensembles", "The ensembles.", columns, rows)])
 
 
@@ -173,7 +185,7 @@ def _rollouts(evidence: Evidence, scale: str, chosen: Mapping[str, int | None], 
     made = [_rollout(one, case) for one in stores]
     snapshots, times = _snapshots(evidence, scale), truth["time"].values
     thin = -(-truth.sizes["x"] // FILM_WIDTH)
-    films = [film.film(case, field, real, made, times, thin=thin) for field in SHOWN_FIELDS]
+    films = [film.film(case, field, real, made, times, thin=thin) for field in real]
     members = max((one.sizes.get("sample", 1) for one in stores), default=1)
     text = [f"Test case {case}, simulated and predicted." + (" Of tessera, one member is shown." * (members > 1))]
     shown = [
@@ -183,7 +195,7 @@ def _rollouts(evidence: Evidence, scale: str, chosen: Mapping[str, int | None], 
             folder,
             f"{figures.LOOKS[field].label.capitalize()} of {scale} test case {case}: simulation, predictions, errors.",
         )
-        for field in SHOWN_FIELDS
+        for field in real
     ]
     name = f"Roll-outs at {scale} scale"
     return Section(f"rollouts-{scale}", name, text, shown=shown[:1], films=films, folded=shown[1:])
@@ -263,11 +275,15 @@ def _provenance(evidence: Evidence) -> Section:
         found = [str(dataset.attrs.get(key, "unknown")) for key in ("git_revision", "section_digest", "source_digest")]
         rows.append([Cell(name), *map(Cell, found)])
     table = Table("files", "What made each store.", ["store", "revision", "settings", "sources"], rows)
-    removed = max(float(one.attrs.get("largest_removed_energy_share", 0.0)) for one in evidence.ensembles.values())
+    key = "largest_removed_energy_share"
+    removed = [float(one.attrs[key]) for one in evidence.ensembles.values() if key in one.attrs]
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     content = digest(evidence.settings)
     text = [f"This page: revision {git_revision()}, settings {content}; {used}."]
-    text.append(f"The solver's caps removed at most {removed:.2%} of the energy that the shock brought into a case.")
+    if removed:
+        text.append(
+            f"The solver's caps removed at most {max(removed):.2%} of the energy that the shock brought into a case."
+        )
     return Section("provenance", "Provenance", text, [table])
 
 
@@ -276,6 +292,8 @@ def _comparison(short: pd.DataFrame, runs: Sequence[tuple[str, Any]], metrics: S
     for metric in metrics:
         unit = scores.units()[metric]
         values = [verdict.value(short, model, n_meso, metric) for model, n_meso in runs]
+        if metric not in set(short["metric"]):  # the ensembles lack its field
+            continue
         best = _best(values, scores.better(metric))
         deviations = [_deviation(short, model, n_meso, metric) for model, n_meso in runs]
         label = verdict.HEADLINES.get(metric) or SAID.get(metric) or figures.LOOKS[metric.removesuffix("_rmse")].label

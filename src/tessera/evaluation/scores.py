@@ -143,9 +143,11 @@ def run_of(prediction: xr.Dataset) -> Run:
 
 
 def load_case(dataset: xr.Dataset, case: int) -> dict[str, np.ndarray]:
-    """Return the fields of one case, shape (time, y, x) or (sample, time, y, x), float32 in SI units."""
+    """Return the fields of one case that change, shape (time, y, x) or (sample, time, y, x), float32 in SI units."""
     place = int(np.flatnonzero(dataset["case"].values == case)[0])
-    return {name: dataset[name].isel(case=place).values for name in schema.fields_of(dataset)}
+    return {
+        name: dataset[name].isel(case=place).values for name in schema.fields_of(dataset) if name not in schema.HELD
+    }
 
 
 def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, np.ndarray]:

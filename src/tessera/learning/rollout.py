@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Generator, Tensor
 
+from tessera.data.fields import HELD
 from tessera.learning.frames import Bounds
 from tessera.models.state import Latents, State, Token
 from tessera.models.tessera import Tessera
@@ -56,7 +57,7 @@ class Pixels:
 
     def advance(self, carry: Carry) -> Carry:
         """Return the next state."""
-        return self._advance(self._bounds.clamp(carry))
+        return held(carry, self._advance(self._bounds.clamp(carry)))
 
     def show(self, carry: Carry) -> State:
         """Return the state."""
@@ -96,7 +97,7 @@ class Tokens:
 
     def advance(self, carried: Carry) -> Carry:
         """Return the next tokens."""
-        return carry(self._step(latents(carried)), self.variances)
+        return held(carried, carry(self._step(latents(carried)), self.variances))
 
     def show(self, carried: Carry) -> State:
         """Return the decoded means."""
@@ -123,6 +124,11 @@ def latents(carried: Carry) -> Latents:
     """Return the latents that a carry names."""
     means = [name for name in carried if not name.endswith(LOG_VARIANCE)]
     return {name: Token(carried[name], carried.get(name + LOG_VARIANCE)) for name in means}
+
+
+def held(before: Carry, after: Carry) -> Carry:
+    """Return the later carry with what never changes as it was before."""
+    return after | {name: value for name, value in before.items() if name.removesuffix(LOG_VARIANCE) in HELD}
 
 
 class Inflow(NamedTuple):
@@ -183,6 +189,7 @@ __all__ = [
     "Tokens",
     "carry",
     "emulator",
+    "held",
     "inflow",
     "latents",
     "roll",

@@ -63,6 +63,7 @@ def _gather(study: Study, results: Path) -> Evidence:
         reconstruction=_open(study, results / "reconstructions" / "micro.json") if with_tokens else None,
         histories={name: _history(results / "models" / f"{name}.jsonl") for name in _trainings(study)},
         measured=costs.benchmarks(results / "benchmarks"),
+        left_out=study.left_out(),
     )
 
 

@@ -215,7 +215,8 @@ class Imported(Section):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join(map(str, first["loc"]))
-            raise DataError(f"{self.store}: expected the manifest of an ensemble, got a wrong {key!r}") from None
+            got = "none" if first["type"] == "missing" else repr(first["input"])
+            raise DataError(f"{self.store}: {key}: expected the manifest of an ensemble to say it, got {got}") from None
 
     @property
     def fields(self) -> tuple[str, ...]:

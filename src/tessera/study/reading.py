@@ -50,14 +50,17 @@ _Loader.add_implicit_resolver(
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the keys of `overlay` laid over it; mappings are merged, all else is replaced.
 
-    A mapping whose `kind` changes is replaced whole: keys of one kind mean nothing to another.
+    A mapping whose `kind` changes is replaced whole, for keys of one kind mean nothing to another; so is one that
+    gets a key `import`: what is imported is not simulated.
     """
     merged = dict(base)
     for key, value in overlay.items():
         below = merged.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
-            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
-            merged[key] = merge(below, value) if same_kind else value
+            same = value.get("kind", below.get("kind")) == below.get("kind") and (
+                "import" not in value or "import" in below
+            )
+            merged[key] = merge(below, value) if same else value
         else:
             merged[key] = value
     return merged
