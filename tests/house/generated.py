@@ -1,30 +1,68 @@
-"""The two files that are generated from the study's sections: the key table and the JSON schema.
+"""What is generated: the tables of keys, the JSON schema, and the tables of the data card.
 
-`make docs` runs this module and writes both anew; `test_documentation.py` keeps them equal.
+`make docs` runs this module and writes all of it anew; `test_documentation.py` keeps it equal.
 """
 
 import json
 from pathlib import Path
 
-from tessera.study import schema
+from tessera.data.fields import FIELDS, SIMULATED
+from tessera.formats.mapping import Mapping
+from tessera.study import Simulated, load, schema
 from tessera.study.table import markdown
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "config" / "README.md"
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "study.schema.json"
-TABLE = "| Key | Value | Meaning |"
+FORMATS = REPOSITORY / "docs" / "formats.md"
+CARD = REPOSITORY / "docs" / "data.md"
+STUDIES = {"demo": [], "smoke": ["smoke.yaml"], "paper": ["paper.yaml"]}
+BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
 
 
-def readme() -> str:
-    """Return config/README.md with the key table of today at its end."""
-    return README.read_text(encoding="utf-8").partition(TABLE)[0] + markdown()
+def texts() -> dict[Path, str]:
+    """Return every file that is generated, or holds something generated, as it shall be today."""
+    return {
+        README: _filled(README, {"keys": markdown(schema())}),
+        SCHEMA: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        FORMATS: _filled(FORMATS, {"keys": markdown(Mapping.model_json_schema())}),
+        CARD: _filled(CARD, {"fields": _fields(), "ensembles": _ensembles()}),
+    }
 
 
-def study_schema() -> str:
-    """Return the JSON schema of today as the text of its file."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+def _filled(path: Path, parts: dict[str, str]) -> str:
+    """Return the text of a page with each generated part put between its marks."""
+    text = path.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        before, begin, rest = text.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END)
+        assert begin and end, f"{path}: expected the marks of {name!r}"
+        text = before + begin + part + end + after
+    return text
+
+
+def _fields() -> str:
+    rows = [f"| `{name}` | {FIELDS[name].units} | {FIELDS[name].long_name} |" for name in SIMULATED]
+    return "\n".join(["| Field | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _ensembles() -> str:
+    head = "| Study | Scale | Cases (training / validation / test) | Stored cells | Cell | Snapshots | Pores |"
+    rows = [head, "|" + " --- |" * 7]
+    for name, overlays in STUDIES.items():
+        study = load([REPOSITORY / "config" / file for file in ["config.yaml", *overlays]])
+        for scale in ("micro", "meso"):
+            what = study.ensembles[scale]
+            assert isinstance(what, Simulated)
+            split = f"{what.split.train} / {what.split.validation} / {what.split.test}"
+            rows.append(
+                f"| {name} | {scale} | {what.cases} ({split}) | {what.stored_cells[0]} x {what.stored_cells[1]} "
+                f"| {what.stored_cell_size * 1e9:.4g} nm | {what.snapshots} every {what.interval * 1e9:.4g} ns "
+                f"| {what.microstructure.kind} |"
+            )
+    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":
-    README.write_text(readme(), encoding="utf-8")
-    SCHEMA.write_text(study_schema(), encoding="utf-8")
+    for path, text in texts().items():
+        path.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from tessera import __version__, cli
+from tessera.data import card
 from tests.house import generated
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,8 +21,8 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 
 def commands(page):
     """Return the command lines of a page's shell blocks, split into words."""
-    blocks = re.findall(r"^```(?:sh|bash)?\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = "".join(text for language, text in blocks if language in {"", "sh", "bash"}).replace("\\\n", " ").splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 
@@ -34,12 +35,15 @@ def subcommands():
     return {name: set(getattr(command, "commands", ())) for name, command in whole.commands.items()}
 
 
-def test_the_key_table_is_the_one_of_the_sections():
-    assert generated.README.read_text(encoding="utf-8") == generated.readme(), "run: make docs"
+@pytest.mark.parametrize("path", generated.texts(), ids=lambda path: path.name)
+def test_what_is_generated_is_what_the_sources_say(path):
+    assert path.read_text(encoding="utf-8") == generated.texts()[path], "run: make docs"
 
 
-def test_the_schema_is_the_one_of_the_sections():
-    assert generated.SCHEMA.read_text(encoding="utf-8") == generated.study_schema(), "run: make docs"
+def test_the_data_card_says_what_every_store_says_of_itself():
+    text = " ".join(generated.CARD.read_text(encoding="utf-8").split())
+    for name, said in card.attributes().items():
+        assert said in text, name
 
 
 @every_page

@@ -77,7 +77,7 @@ rule ensemble:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest("data/files", "data/schema", "data/store", "errors", "stages/ensembles"),
+        sources=source_digest("data/card", "data/files", "data/schema", "data/store", "errors", "stages/ensembles"),
     shell:
         "tessera assemble --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --out {output:q} {input.shards:q} > {log:q} 2>&1"

@@ -147,7 +147,7 @@ def _setting(evidence: Evidence) -> Section:
     ]
     for scale, truth in evidence.ensembles.items():
         if "imported_from" in truth.attrs:
-            said = [str(truth.attrs[name]) for name in ("title", "source", "licence") if name in truth.attrs]
+            said = [str(truth.attrs[name]) for name in ("title", "source", "license") if name in truth.attrs]
             text.append(f"The {scale} ensemble was imported ({truth.attrs['imported_from']}): {'; '.join(said)}.")
     text += [f"{figures.NAMES[model]} is left out: {reason}." for model, reason in evidence.left_out.items()]
     return Section("setting", "What was run", text, [Table("ensembles", "The ensembles.", columns, rows)])

@@ -63,7 +63,11 @@ def grid(source: Source, mapping: Mapping, where: str) -> Grid:
                 raise DataError(
                     f"{where}: orientation.{axis}: expected {found}, as the coordinate says, got {getattr(said, axis)}"
                 )
-    y, x = (cell_size * (np.arange(count) + 0.5) for count in source.cells)
+    cells = mapping.cells or source.cells
+    for axis, kept, count in zip("yx", cells, source.cells, strict=True):
+        if kept > count:
+            raise DataError(f"{where}: cells: expected at most {count} along {axis}, got {kept}")
+    y, x = (cell_size * (np.arange(count) + 0.5) for count in cells)
     return Grid(
         source.start + interval * np.arange(snapshots),
         y,
@@ -168,7 +172,7 @@ def _field(name: str, values: np.ndarray, known: units.Affine, source: Source, s
         found = np.flip(found, axes[axis])
     if shape.mirrored:
         found = np.flip(found, axes["x"]) * np.float32(-1.0 if name == "velocity_x" else 1.0)
-    return np.ascontiguousarray(found)
+    return np.ascontiguousarray(found[:, : shape.y.size, : shape.x.size])
 
 
 def _agreed(theirs: float | None, ours: float | None, key: str, where: str) -> float:

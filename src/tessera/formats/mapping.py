@@ -89,8 +89,11 @@ class Mapping(Section):
     orientation: Orientation | None = Field(None, description="Needed where the files have no coordinates.")
     dims: Dims = Field(Dims(), description="Names of the dimensions, for netCDF and Zarr.")
     split: Counts | Names | None = Field(None, description="Split of the cases; needed where the files have none.")
-    snapshots: PositiveInt | None = Field(
-        None, description="Keep the first snapshots, for example of cases of different lengths.", ge=2
+    snapshots: int | None = Field(
+        None, description="Keep the first snapshots, for example of cases of different lengths.", ge=3
+    )
+    cells: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="Keep the first cells along y and x, the inlet among them, for example to fit a tokenizer."
     )
 
     @field_validator("fields")

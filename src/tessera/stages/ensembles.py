@@ -10,7 +10,7 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tessera.data import files, scaling, schema, store
+from tessera.data import card, files, scaling, schema, store
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
@@ -95,7 +95,8 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         values = drawn[name].values
         together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
     together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
-    together.attrs |= _attrs(study, scale) | {
+    together = card.with_ranges(together)
+    together.attrs |= _attrs(study, scale) | card.attributes() | {
         "title": f"{scale} ensemble of study {study.name}",
         "scale": scale,
         "core_seconds": float(np.sum(seconds)),

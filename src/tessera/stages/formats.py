@@ -97,7 +97,8 @@ def _like(first: xr.Dataset, names: list[str], split: list[str]) -> xr.Dataset:
 
 def _attrs(asked: mappings.Mapping, where: str) -> dict[str, str]:
     """Return what a store says of its import; the study that takes it adds its own provenance."""
-    said = {name: value for name in ("title", "licence", "source") if (value := getattr(asked, name)) is not None}
+    named = {"title": asked.title, "license": asked.licence, "source": asked.source}
+    said = {name: value for name, value in named.items() if value is not None}
     return {
         "title": f"imported from {Path(where).name}",
         **said,

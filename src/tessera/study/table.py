@@ -1,12 +1,10 @@
-"""The keys of a study as rows of a table, generated from the JSON schema of its sections.
+"""The keys of a section as rows of a table, generated from its JSON schema.
 
-`config/README.md` holds this table; a test keeps the two equal.
+`config/README.md` holds the table of a study, `docs/formats.md` that of a mapping; a test keeps them equal.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-
-from tessera.study.study import schema
 
 TRAINING = "Training"
 
@@ -19,21 +17,25 @@ class Key(NamedTuple):
     meaning: str
 
 
-def keys() -> list[Key]:
-    """Return every key of a study, in the order of its sections.
+def keys(whole: Mapping[str, Any]) -> list[Key]:
+    """Return every key of a section and of those inside it, in their order.
+
+    Parameters
+    ----------
+    whole
+        JSON schema of the section.
 
     Alternatives that a `kind` chooses follow one another. The keys of a training stand once, at the end,
     behind the path `<training>`.
     """
-    whole = schema()
     definitions = whole["$defs"]
-    training = _walk(definitions[TRAINING], definitions, "<training>.")
+    training = _walk(definitions[TRAINING], definitions, "<training>.") if TRAINING in definitions else ()
     return list(dict.fromkeys([*_walk(whole, definitions, ""), *training]))
 
 
-def markdown() -> str:
-    """Return the table of all keys in Markdown, with a line feed at its end."""
-    rows = [f"| `{key.path}` | {key.value} | {key.meaning} |" for key in keys()]
+def markdown(whole: Mapping[str, Any]) -> str:
+    """Return the table of all keys of a JSON schema in Markdown, with a line feed at its end."""
+    rows = [f"| `{key.path}` | {key.value} | {key.meaning} |" for key in keys(whole)]
     return "\n".join(["| Key | Value | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
@@ -46,6 +48,10 @@ def _walk(section: Mapping[str, Any], definitions: Mapping[str, Any], path: str)
         for part in sections:
             yield from _walk(part, definitions, f"{here}.")
         for part in inner:
+            of_each = part.get("additionalProperties", {})
+            each = _resolve(of_each, definitions) if isinstance(of_each, Mapping) else {}
+            if "properties" in each:
+                yield from _walk(each, definitions, f"{here}.<field>.")
             item = _resolve(part.get("items", {}), definitions)
             if "properties" in item:
                 yield from _walk(item, definitions, f"{here}[].")
@@ -72,6 +78,10 @@ def _one(value: Mapping[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in value["enum"])
     if value.get("type") == "array":
         return "list"
+    if value.get("type") == "object":
+        return "section"
+    if value.get("type") == "null":
+        return "null"
     bounds = [f"{sign} {value[key]:g}" for key, sign in _BOUNDS.items() if key in value]
     return " ".join([str(value.get("type", "any")), ", ".join(bounds)]).strip()
 
