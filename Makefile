@@ -75,16 +75,16 @@ format: environment ## write Python and Snakefiles in the house's format
 	@ruff format $(LINTED)
 	@snakefmt --line-length 120 Snakefile workflow
 
-bench: environment ## measure the solver's speed and the networks' size and speed
-	@echo "bench: the solver's speed, and the networks' size and speed"
+bench: environment ## measure the solver, the networks, and the formats
+	@echo "bench: the solver, the networks, and the formats"
 	@for script in benchmarks/*.py; do python "$$script" || exit $$?; done
 
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
 	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
 
-docs: environment ## write the generated key table and schema anew
-	@echo "docs: config/README.md and workflow/schemas/study.schema.json"
+docs: environment ## write the generated tables and the schema anew
+	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"
 	@python tests/house/generated.py
 
 clean: ## remove caches and builds, keep .venv and results

@@ -46,7 +46,10 @@ def check(
     study = load(files)
     if out is not None:
         stages.write_study(study, out)
-    logging.getLogger("tessera").info("%s: a valid study named %r", ", ".join(map(str, files)), study.name)
+    log = logging.getLogger("tessera")
+    log.info("%s: a valid study named %r", ", ".join(map(str, files)), study.name)
+    for model, reason in study.left_out().items():
+        log.warning("models: %s is left out: %s", model, reason)
 
 
 @app.command()
@@ -289,6 +292,18 @@ def report(
     from tessera.stages import evaluation
 
     evaluation.report(_study(study), results, out)
+
+
+@app.command()
+def view(
+    results: Annotated[Path, typer.Argument(help="Results of a study, manifest of a store, or netCDF file of a case.")],
+    port: Annotated[int, typer.Option("--port", help="Where to serve the page; 0 for any.", min=0, max=65535)] = 0,
+    browser: Annotated[bool | None, typer.Option("--open/--no-open", help="Open a browser, or not.")] = None,
+) -> None:
+    """Look through stores on a local page."""
+    from tessera.viewer import server
+
+    server.view(results, port, browser)
 
 
 @app.command()

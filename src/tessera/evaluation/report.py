@@ -159,7 +159,7 @@ def _ensembles(evidence: Evidence, folder: Path) -> Section:
         truth = evidence.ensembles[scale]
         cases = _first(truth["case"].values, GALLERY)
         snapshots = _snapshots(evidence, scale)
-        caption = f"Simulated {scale} cases: pores at the start, then the temperature as the shock crosses."
+        caption = f"Cases of the {scale} ensemble: pores at the start, then the temperature as the shock crosses."
         shown.append(_save(gallery.ensemble(truth, cases, snapshots), f"ensemble_{scale}", folder, caption))
     return Section("ensemble", "Ensembles", shown=shown)
 

@@ -10,6 +10,9 @@ import pint
 from tessera.errors import DataError
 
 LONGEST = 60  # of a text that can be a unit
+# Names with small powers, one after another: pint would also compute what stands there, however large.
+_TERM = r"(?:1|[A-Za-zµμ°%Å_]+(?:(?:\*\*|\^)?[+-]?\d{1,2})?)"
+_UNIT = re.compile(rf"{_TERM}(?:(?: *[*/·] *| +){_TERM})*")
 _POWER = re.compile(r"(?<=[A-Za-zµ])\^?([+-]?\d+)")  # CF writes m s-1 where pint wants m s**-1
 
 
@@ -56,7 +59,7 @@ def quantity(text: str, target: str, where: str) -> float:
     DataError
         The text is not a number and a unit of this kind.
     """
-    parts = re.fullmatch(r"\s*([-+0-9.eE]+)\s*(\S.*)", text)
+    parts = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s*([^-+.\d\s].*)", text)
     try:
         value = float(parts.group(1)) if parts else None
     except ValueError:
@@ -78,11 +81,11 @@ def same(one: str, other: str) -> bool:
 
 def _parsed(units: str, where: str) -> Any:
     text = units.strip()
-    if text in {"1", "", "-"}:
+    if text == "1":
         text = "dimensionless"
     try:
-        if len(text) > LONGEST:
-            raise ValueError("long")
+        if len(text) > LONGEST or not _UNIT.fullmatch(text):
+            raise ValueError("no unit")
         return _registry().parse_units(text)
     except Exception:  # pint raises what its parser meets, of many kinds
         raise DataError(f"{where}: expected the name of a unit, got {units[:LONGEST]!r}") from None

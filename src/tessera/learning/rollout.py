@@ -77,10 +77,14 @@ class Tokens:
         Cells per token along an axis.
     variances
         Whether log-variances are carried too.
+    hold
+        Whether fields that never change are kept as they are; not where one of them is all that is learned.
     """
 
-    def __init__(self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool) -> None:
-        self._step, self._model, self.unit, self.variances = step, model, unit, variances
+    def __init__(
+        self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool, hold: bool = True
+    ) -> None:
+        self._step, self._model, self.unit, self.variances, self._hold = step, model, unit, variances, hold
 
     def begin(self, state: State) -> Carry:
         """Return the tokens of a state; their encoder does not learn here."""
@@ -97,7 +101,8 @@ class Tokens:
 
     def advance(self, carried: Carry) -> Carry:
         """Return the next tokens."""
-        return held(carried, carry(self._step(latents(carried)), self.variances))
+        later = carry(self._step(latents(carried)), self.variances)
+        return held(carried, later) if self._hold else later
 
     def show(self, carried: Carry) -> State:
         """Return the decoded means."""

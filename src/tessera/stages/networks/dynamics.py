@@ -41,7 +41,7 @@ def fit_decoupled(study: Study, field: str, latents: Path, state: Path, out: Pat
     }
     module = build("evolve", arguments).to(training.device_of(study))
     assert isinstance(module, Evolve)
-    emulator = Tokens(lambda known: {field: module(known[field])}, None, teachers.unit, variances)
+    emulator = Tokens(lambda known: {field: module(known[field])}, None, teachers.unit, variances, hold=False)
     task = RollOut(
         f"decoupled {field}",
         module,

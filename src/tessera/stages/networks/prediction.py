@@ -88,10 +88,11 @@ def _rolled(
         carried = rolled.begin(first)
     found: dict[str, list[np.ndarray]] = {name: [] for name in first}
     limits = bounds(checkpoint.statistics, checkpoint.scales)
+    known = {name: value for name, value in first.items() if name in schema.HELD}
     for now in roll(rolled, carried, steps, inflow(rolled, carried)):
         drawn = isinstance(rolled, Tokens) and rolled.variances
         shown = rolled.show_drawn(now, generator) if drawn else rolled.show(now)  # type: ignore[attr-defined]
-        for name, value in limits.clamp(shown).items():
+        for name, value in (limits.clamp(shown) | known).items():
             found[name].append(checkpoint.scales[name].invert(value[0].cpu().numpy()).astype(np.float32))
     return {name: np.stack(values) for name, values in found.items()}
 
