@@ -78,10 +78,11 @@ def test_every_metric_has_its_unit(table):
 
 
 def test_every_error_of_the_table_knows_which_way_is_better(table):
-    assert scores.better("hotspot_iou") == "higher"
-    for metric in set(table["metric"]) - {"hotspot_iou"}:
-        judged = metric.endswith(("_rmse", "_crps", "_mismatch"))
-        assert scores.better(metric) == ("lower" if judged else None)
+    neither = {*scores.QUANTITIES, "hotspot_count"}
+    neither |= {metric for metric in table["metric"] if metric.endswith(("_spread", "_coverage", "_spread_skill"))}
+    for metric in set(table["metric"]):
+        higher = metric == "hotspot_iou" or metric.endswith("_survival")
+        assert scores.better(metric) == (None if metric in neither else "higher" if higher else "lower"), metric
 
 
 def test_only_snapshots_after_the_start_are_scored(truth, table):
@@ -186,6 +187,9 @@ def test_a_prediction_that_is_not_finite_gains_nothing(truth, broken):
     assert value(table, "tessera", "pressure_rmse") == 0.0
 
 
+KINDS = ("crps", "spread", "coverage", "spread_skill")
+
+
 def test_members_are_judged_by_their_mean_and_by_what_they_add(truth, made, table):
     members = made["members"]
     mean = members.mean("sample", dtype="float64")["temperature"].sel(case=2).values
@@ -196,7 +200,7 @@ def test_members_are_judged_by_their_mean_and_by_what_they_add(truth, made, tabl
         assert value(table, "tessera", "temperature_rmse", seed=1, case=2, time=time) == pytest.approx(worked)
     several = set(table[(table["model"] == "tessera") & (table["seed"] == 1)]["metric"])
     single = set(table[table["model"] == "parcv2"]["metric"])
-    extra = {f"{name}_{kind}" for name in scores.ENSEMBLE_QUANTITIES for kind in ("crps", "spread")}
+    extra = {f"{name}_{kind}" for name in scores.ENSEMBLE_QUANTITIES for kind in KINDS}
     assert several - single == extra
     areas = members["temperature"].sel(case=2)[:, -1] > THRESHOLD
     areas = areas.sum(("y", "x")).values * schema.cell_size(truth) ** 2

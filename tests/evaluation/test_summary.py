@@ -74,9 +74,50 @@ def test_one_line_per_model_meso_cases_and_metric(table):
     short = summary.summarise(table)
     assert list(short.columns) == summary.COLUMNS
     assert not short.duplicated(["model", "n_meso", "metric"]).any()
-    assert set(short["metric"]) == set(table[table["time"].isna()]["metric"])
+    curves = {f"{name}_curve_rmse" for name in scores.QUANTITIES}
+    assert set(short["metric"]) == set(table[table["time"].isna()]["metric"]) | curves
     trained = short[short["model"] == "tessera"]
     assert set(trained["seeds"]) == {2} and set(trained["cases"]) == {2}
+
+
+CURVES = frame(
+    *(
+        [["truth", None, None, "meso", case, time, "hotspot_area", value, "m2"] for time, value in series.items()]
+        for case, series in {5: {1.0: 2.0, 2.0: 4.0}, 6: {1.0: 4.0, 2.0: 8.0}}.items()
+    ),
+    *(
+        [["tessera", 2, 0, "meso", case, time, "hotspot_area", value, "m2"] for time, value in series.items()]
+        for case, series in {5: {1.0: 4.0, 2.0: 4.0}, 6: {1.0: 2.0, 2.0: 14.0}}.items()
+    ),
+)
+
+
+def test_errors_of_cases_cancel_in_the_error_of_the_mean_curve():
+    found = line(summary.summarise(CURVES), "tessera", 2, "hotspot_area_curve_rmse")
+    # the means are 3 and 6, and 3 and 9: no error at the first time though each case has one, 3 at the second
+    assert found["mean"] == pytest.approx(math.sqrt(9.0 / 2.0))
+    assert (found["cases"], found["better"], found["unit"]) == (2, "lower", "m2")
+
+
+def test_an_interval_holds_its_mean_and_narrows_with_cases():
+    few, many = (np.random.default_rng(1).normal(5.0, 1.0, size) for size in (8, 800))
+    for values in (few, many):
+        low, high = summary.interval(values)
+        assert low < values.mean() < high
+    expected = 2 * 1.96 * many.std() / math.sqrt(800)
+    low, high = summary.interval(many)
+    assert high - low == pytest.approx(expected, rel=0.1)
+    assert summary.interval(np.array([3.0, 3.0, 3.0])) == (3.0, 3.0)
+    for values in ([3.0], [math.nan, 3.0], [math.inf, 3.0, 4.0]):
+        assert all(map(math.isnan, summary.interval(np.array(values))))
+
+
+def test_models_are_compared_case_by_case():
+    ours, theirs = {(0, n): 10.0 * n for n in range(9)}, {(0, n): 10.0 * n + 1.0 + 0.1 * n for n in range(9)}
+    table = frame(rows("tessera", 2, "temperature_rmse", ours), rows("parcv2", 4, "temperature_rmse", theirs))
+    mean, low, high = summary.difference(table, ("tessera", 2), ("parcv2", 4), "temperature_rmse")
+    assert mean == pytest.approx(-1.4) and low < mean < high < -1.0  # the cases themselves differ by 80
+    assert math.isnan(summary.difference(table, ("tessera", 2), ("cnext", 2), "temperature_rmse")[0])
 
 
 def test_the_order_of_rows_does_not_matter(table):
@@ -91,7 +132,7 @@ def test_the_csv_says_what_the_summary_says():
     assert "nan" not in text.lower()
     read = pd.read_csv(io.StringIO(text), na_values=["undefined"], keep_default_na=False)
     assert list(read.columns) == summary.COLUMNS
-    assert text.partition("\n")[2].count("undefined") == short[["mean", "std"]].isna().to_numpy().sum()
+    assert text.partition("\n")[2].count("undefined") == short[["mean", "std", "low", "high"]].isna().to_numpy().sum()
     np.testing.assert_allclose(read["mean"], short["mean"], rtol=1e-5)
     np.testing.assert_allclose(read["std"], short["std"], rtol=1e-5)
     assert read["metric"].tolist() == short["metric"].tolist()

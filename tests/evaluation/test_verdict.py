@@ -14,7 +14,7 @@ EVEN = dict.fromkeys(METRICS, 2.0)
 def short(models, cases=3):
     """Return a summary from {(model, meso cases): {metric: mean}}."""
     lines = [
-        [model, n_meso, "meso", metric, "K", "lower", mean, 0.1, cases, 1, 0]
+        [model, n_meso, "meso", metric, "K", "lower", mean, 0.1, mean - 0.1, mean + 0.1, cases, 1, 0]
         for (model, n_meso), means in models.items()
         for metric, mean in means.items()
     ]

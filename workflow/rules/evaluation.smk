@@ -51,9 +51,7 @@ rule scores:
     params:
         study=STUDY_FILE,
         section=section("evaluation"),
-        sources=source_digest(
-            "data", "evaluation/metrics", "evaluation/scores", "evaluation/summary", "stages/evaluation"
-        ),
+        sources=source_digest("data", *SCORES, "stages/evaluation"),
     shell:
         "tessera score --study {params.study:q} --scale {wildcards.scale} --ensemble {input.ensemble:q}"
         " --out {output.scores:q} --summary {output.summary:q} {input.predictions:q} > {log:q} 2>&1"

@@ -32,6 +32,73 @@ def rmse(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(found), np.inf, found)
 
 
+def vrmse(prediction: np.ndarray, truth: np.ndarray, floor: float) -> np.ndarray:
+    """Return the error relative to the truth's deviation over y and x, sqrt(MSE / max(variance, floor)) [1].
+
+    1 is the error of the truth's mean. Known as VRMSE from The Well (Ohana et al., arXiv:2412.00568).
+
+    Parameters
+    ----------
+    prediction, truth
+        Fields of one unit, shape (..., y, x).
+    floor
+        Least variance, in the unit squared, so that an early frame that hardly varies does not count for all.
+    """
+    variance = np.asarray(truth, dtype="float64").var(axis=(-2, -1))
+    return rmse(prediction, truth) / np.sqrt(np.maximum(variance, floor))
+
+
+def wasserstein(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the distance of the distributions of values over y and x, in the fields' unit.
+
+    The Wasserstein distance of order one of equally many values: the mean distance of the sorted ones. Infinite where
+    a prediction is not finite.
+    """
+    ours, real = (np.sort(field.reshape(*field.shape[:-2], -1), axis=-1) for field in (prediction, truth))
+    finite = _finite(prediction)
+    difference = np.abs(np.where(finite[..., None], ours, 0.0).astype("float64") - real)
+    return np.where(finite, difference.mean(axis=-1), np.inf)
+
+
+def quantile(field: np.ndarray, share: float) -> np.ndarray:
+    """Return the value below which a share of the cells lies, of shape (...); infinite where one is not finite."""
+    finite = _finite(field)
+    kept = np.where(finite[..., None, None], field, 0.0).astype("float64")
+    return np.where(finite, np.quantile(kept, share, axis=(-2, -1)), np.inf)
+
+
+def coverage(members: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of values that lie within the range of their members, `nan` where all are undefined.
+
+    A calibrated ensemble of M members covers (M - 1) / (M + 1).
+
+    Parameters
+    ----------
+    members, truth
+        Shapes (sample, ...) and (...); a value that is undefined, or has an undefined member, does not count.
+    """
+    known = ~np.isnan(members).any(axis=0) & ~np.isnan(truth)
+    inside = (members.min(axis=0) <= truth) & (truth <= members.max(axis=0))
+    return float(inside[known].mean()) if known.any() else math.nan
+
+
+def spread_skill(members: np.ndarray, truth: np.ndarray) -> float:
+    """Return spread over error of an ensemble [1]; 1 is calibrated, below 1 the members are too sure.
+
+    Root mean variance, times sqrt((M + 1) / M) for M members, over the RMSE of their mean (Fortin et al., J.
+    Hydrometeorol. 15, 2014). Shapes as for `coverage`; `nan` where nothing is defined, there is one member, or the
+    mean is never wrong.
+    """
+    count = members.shape[0]
+    known = np.isfinite(members).all(axis=0) & np.isfinite(truth)
+    if count < 2 or not known.any():
+        return math.nan
+    kept = members[:, known]
+    error = math.sqrt(np.square(kept.mean(axis=0) - truth[known]).mean())
+    spread_of = math.sqrt(kept.var(axis=0, ddof=1).mean() * (count + 1) / count)
+    return spread_of / error if error else math.nan
+
+
 def hotspot_mask(temperature: np.ndarray, threshold: float) -> np.ndarray:
     """Return where the temperature [K] is above the threshold [K]; the threshold itself is not hot."""
     return np.asarray(temperature) > threshold

@@ -18,7 +18,7 @@ import xarray as xr
 
 from tessera.data import schema
 from tessera.errors import DataError
-from tessera.evaluation import metrics
+from tessera.evaluation import measures, metrics
 
 COLUMNS = ["model", "n_meso", "seed", "scale", "case", "time", "metric", "value", "unit"]
 QUANTITIES = {
@@ -28,6 +28,7 @@ QUANTITIES = {
     "hotspot_temperature_rate": "K s-1",
     "pore_area": "m2",
 }
+LOWER = ("_rmse", "_vrmse", "_nrmse", "_error", "_crps", "_mismatch", "_wasserstein")
 ENSEMBLE_QUANTITIES = ("hotspot_area", "hotspot_temperature")
 
 
@@ -36,20 +37,22 @@ class Setting(NamedTuple):
 
     Attributes
     ----------
-    threshold
-        Temperature above which a cell is hot [K].
-    cell_area
-        Area of a stored cell [m2].
+    frame
+        Threshold of hotspots, cell area, times and places.
     interval
         Time between two snapshots [s].
     start
         Snapshot that predictions start from; later ones count.
     """
 
-    threshold: float
-    cell_area: float
+    frame: measures.Frame
     interval: float
     start: int
+
+    @property
+    def later(self) -> measures.Frame:
+        """The frame with the times that count."""
+        return self.frame._replace(time=self.frame.time[self.start + 1 :])
 
 
 class Run(NamedTuple):
@@ -64,17 +67,18 @@ def units() -> dict[str, str]:
     """Return the unit of every metric of the table."""
     found = {f"{name}_rmse": what.units for name, what in schema.FIELDS.items()}
     for name, unit in QUANTITIES.items():
-        found |= {name: unit, f"{name}_rmse": unit}
+        found |= {name: unit, f"{name}_rmse": unit, f"{name}_curve_rmse": unit}
     for name in ENSEMBLE_QUANTITIES:
         found |= {f"{name}_crps": QUANTITIES[name], f"{name}_spread": QUANTITIES[name]}
-    return found | {"hotspot_iou": "1", "hotspot_mismatch": "1"}
+        found |= {f"{name}_{kind}": unit for kind, unit in measures.CALIBRATION.items()}
+    return found | measures.units(list(schema.FIELDS)) | {"hotspot_iou": "1", "hotspot_mismatch": "1"}
 
 
 def better(metric: str) -> str | None:
     """Return whether `lower` or `higher` values of a metric are better, or None where neither is."""
-    if metric == "hotspot_iou":
+    if metric.endswith(("_iou", "_survival")):
         return "higher"
-    return "lower" if metric.endswith(("_rmse", "_crps", "_mismatch")) else None
+    return "lower" if metric.endswith(LOWER) or "_vrmse_" in metric or "_spectrum_" in metric else None
 
 
 def table(
@@ -102,16 +106,17 @@ def table(
         or two are of one run.
     """
     schema.check(truth, f"truth of {scale}", fields={"temperature", *schema.fields_of(truth)})
-    setting = Setting(threshold, schema.cell_size(truth) ** 2, schema.interval(truth), start)
+    frame = measures.Frame(threshold, schema.cell_size(truth) ** 2, truth["time"].values, truth["x"].values)
+    setting = Setting(frame, schema.interval(truth), start)
     for where, prediction in predictions.items():
         check(prediction, truth, where, scale=scale, start=start)
     frames: list[pd.DataFrame] = []
     for case in _cases(truth, predictions):
         fields = load_case(truth, case)
-        frames += _reference_rows(fields, truth["time"].values, setting, case)
+        frames += _reference_rows(fields, setting, case)
         for prediction in predictions.values():
             found = load_case(prediction, case)
-            frames.append(_case_rows(run_of(prediction), found, fields, truth["time"].values, setting, case))
+            frames.append(_case_rows(run_of(prediction), found, fields, setting, case))
     whole = pd.concat(frames, ignore_index=True).assign(scale=scale)
     whole = whole.astype({"n_meso": "Int64", "seed": "Int64", "case": "int64"})
     whole.attrs = {"scale": scale, "threshold": threshold, "start_frame": start}
@@ -127,13 +132,18 @@ def check(prediction: xr.Dataset, truth: xr.Dataset, where: str, *, scale: str, 
     for name, expected in (("scale", scale), ("start_frame", start)):
         if prediction.attrs[name] != expected:
             raise DataError(f"{where}: {name}: expected {expected!r}, got {prediction.attrs[name]!r}")
+    check_axes(prediction, truth, where)
+    unknown = sorted(set(prediction["case"].values.tolist()) - set(truth["case"].values.tolist()))
+    if unknown:
+        raise DataError(f"{where}: case: expected cases of the truth, got {unknown}")
+
+
+def check_axes(prediction: xr.Dataset, truth: xr.Dataset, where: str) -> None:
+    """Refuse a prediction of another grid or other times than the truth, by name."""
     for name in ("time", "y", "x"):
         ours, theirs = truth[name].values, prediction[name].values
         if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=1e-6, atol=0.0):
             raise DataError(f"{where}: {name}: expected the {ours.size} values of the truth, got other {theirs.size}")
-    unknown = sorted(set(prediction["case"].values.tolist()) - set(truth["case"].values.tolist()))
-    if unknown:
-        raise DataError(f"{where}: case: expected cases of the truth, got {unknown}")
 
 
 def run_of(prediction: xr.Dataset) -> Run:
@@ -163,8 +173,8 @@ def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, 
     Arrays (..., time), the rates (..., time - 1); `nan` is undefined.
     """
     temperature = fields["temperature"]
-    area = metrics.hotspot_area(temperature, setting.threshold, setting.cell_area)
-    hot = metrics.hotspot_temperature(temperature, setting.threshold)
+    area = metrics.hotspot_area(temperature, setting.frame.threshold, setting.frame.cell_area)
+    hot = metrics.hotspot_temperature(temperature, setting.frame.threshold)
     found = {
         "hotspot_area": area,
         "hotspot_temperature": hot,
@@ -172,7 +182,7 @@ def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, 
         "hotspot_temperature_rate": metrics.rate(hot, setting.interval),
     }
     if "microstructure" in fields:
-        found["pore_area"] = metrics.pore_area(fields["microstructure"], setting.cell_area)
+        found["pore_area"] = metrics.pore_area(fields["microstructure"], setting.frame.cell_area)
     return found
 
 
@@ -193,30 +203,26 @@ def _cases(truth: xr.Dataset, predictions: Mapping[str, xr.Dataset]) -> list[int
     return cases or sorted(truth["case"].values[truth["split"].values == "test"].tolist())
 
 
-def _reference_rows(
-    fields: Mapping[str, np.ndarray], time: np.ndarray, setting: Setting, case: int
-) -> Iterable[pd.DataFrame]:
+def _reference_rows(fields: Mapping[str, np.ndarray], setting: Setting, case: int) -> Iterable[pd.DataFrame]:
     after = {name: field[setting.start + 1 :] for name, field in fields.items()}
-    yield _rows(Run("truth"), case, time[setting.start + 1 :], quantities(after, setting))
+    yield _rows(Run("truth"), case, setting.later.time, quantities(after, setting))
     held = {name: np.broadcast_to(field[setting.start], field.shape) for name, field in fields.items()}
-    yield _case_rows(Run("persistence"), held, fields, time, setting, case)
+    yield _case_rows(Run("persistence"), held, fields, setting, case)
 
 
 def _case_rows(
     run: Run,
     prediction: Mapping[str, np.ndarray],
     truth: Mapping[str, np.ndarray],
-    time: np.ndarray,
     setting: Setting,
     case: int,
 ) -> pd.DataFrame:
     ours = {name: _members(field)[:, setting.start + 1 :] for name, field in prediction.items()}
     real = {name: truth[name][setting.start + 1 :] for name in ours}
-    later = time[setting.start + 1 :]
     errors = {f"{name}_rmse": metrics.rmse(_member_mean(field), real[name]) for name, field in ours.items()}
     members, expected = quantities(ours, setting), quantities(real, setting)
     means = {name: metrics.mean_defined(values) for name, values in members.items()}
-    overlap = _overlap(ours["temperature"], real["temperature"], setting.threshold)
+    overlap = _overlap(ours["temperature"], real["temperature"], setting.frame.threshold)
     whole = {name: metrics.gather(values).root_mean_square for name, values in errors.items()}
     for name, mean in means.items():
         whole[f"{name}_rmse"] = metrics.gather(mean - expected[name]).root_mean_square
@@ -224,16 +230,22 @@ def _case_rows(
     alone = (means["hotspot_area"] > 0.0) != (expected["hotspot_area"] > 0.0)
     alone |= np.isinf(means["hotspot_area"])
     whole["hotspot_mismatch"] = float(alone.mean())
-    snapshots = errors | means | {"hotspot_iou": overlap}
+    more, more_whole = measures.measure(ours, real, setting.later)
+    whole |= more_whole
+    snapshots = errors | means | {"hotspot_iou": overlap} | more
     if ours["temperature"].shape[0] > 1:
         for name in ENSEMBLE_QUANTITIES:
             snapshots[f"{name}_crps"] = metrics.fair_crps(members[name], expected[name])
             snapshots[f"{name}_spread"] = metrics.spread(members[name])
             for kind in ("crps", "spread"):
                 whole[f"{name}_{kind}"] = metrics.gather(snapshots[f"{name}_{kind}"]).mean
+        whole |= measures.calibration(
+            *({name: each[name] for name in ENSEMBLE_QUANTITIES} for each in (members, expected))
+        )
     totals = {name: np.array([value]) for name, value in whole.items()}
     return pd.concat(
-        [_rows(run, case, later, snapshots), _rows(run, case, np.array([np.nan]), totals)], ignore_index=True
+        [_rows(run, case, setting.later.time, snapshots), _rows(run, case, np.array([np.nan]), totals)],
+        ignore_index=True,
     )
 
 
