@@ -22,7 +22,8 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 def commands(page):
     """Return the command lines of a page's shell blocks, split into words."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    lines = "".join(text for language, text in blocks if language in {"", "sh", "bash"}).replace("\\\n", " ").splitlines()
+    shell = "".join(text for language, text in blocks if language in {"", "sh", "bash"})
+    lines = shell.replace("\\\n", " ").splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 

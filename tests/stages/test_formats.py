@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_no_export(call, given, tmp_path):
         code, line = bring(call, given, out="disk/meso.json")
         assert code == 2 and names(disk) == [], line
     finally:
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -39,6 +39,12 @@ def whole(path: Path) -> Iterator[Path]:
         remove(beside)
 
 
+def goal(beside: Path) -> Path:
+    """Return what a path that `whole` gives will be renamed to; other paths are their own goal."""
+    part = f".{os.getpid()}.part"
+    return beside.with_name(beside.name[1:].removesuffix(part)) if beside.name.endswith(part) else beside
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all."""
     with whole(path) as beside, beside.open("wb") as file:
@@ -69,7 +75,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: expected a file, found none") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected a JSON object, got {short(error)}") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, got {type(content).__name__}")

@@ -29,7 +29,7 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
         The file cannot be written, for example on a full disk, which netCDF does not tell.
     """
     packed = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "_FillValue": None}
         for name, variable in dataset.data_vars.items()
         if variable.dtype.kind == "f" and variable.ndim > 1
     }
@@ -113,29 +113,49 @@ def _stored(manifest: Path, facts: Mapping[str, Any] | None) -> Iterator[Path]:
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
 
-def open_zarr(manifest: Path) -> xr.Dataset:
-    """Open the Zarr store that a manifest names, lazily, after verifying its checksum.
+def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
+    """Open the Zarr store that a manifest names, lazily.
+
+    Parameters
+    ----------
+    manifest
+        Path of the manifest.
+    verified
+        Whether to verify its checksum first, which reads every byte; who does not must call `verify`.
 
     Raises
     ------
     DataError
         The manifest or the store is missing, or the store is not what the manifest says.
     """
+    place, _ = _named(manifest)
+    if verified:
+        verify(manifest)
+    try:
+        return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
+
+
+def verify(manifest: Path) -> None:
+    """Refuse a store that does not have the checksum of its manifest."""
+    place, expected = _named(manifest)
+    found = _tree_digest(place)
+    if found != expected:
+        raise DataError(
+            f"{place}: expected checksum {expected[:12]}, got {found[:12]}; delete {manifest.name} to rebuild it"
+        )
+
+
+def _named(manifest: Path) -> tuple[Path, str]:
+    """Return the store that a manifest names, and its checksum."""
     said = read_json(manifest)
     if "store" not in said or "sha256" not in said:
         raise DataError(f"{manifest}: expected keys 'store' and 'sha256', got {sorted(said)}")
     place = manifest.parent / Path(str(said["store"])).name
     if not place.is_dir():
         raise DataError(f"{place}: expected a Zarr store, found none")
-    found = _tree_digest(place)
-    if found != said["sha256"]:
-        raise DataError(
-            f"{place}: expected checksum {said['sha256'][:12]}, got {found[:12]}; delete {manifest.name} to rebuild it"
-        )
-    try:
-        return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
+    return place, str(said["sha256"])
 
 
 @contextmanager

@@ -182,6 +182,12 @@ def limits(field: str, truth: np.ndarray) -> tuple[float, float]:
     return low, max(high, low + 1e-12 + 1e-6 * abs(low))
 
 
+def largest(difference: np.ndarray) -> float:
+    """Return the end of the symmetric scale of prediction minus truth [SI]."""
+    finite = np.abs(difference[np.isfinite(difference)])
+    return max(float(np.quantile(finite, 0.995)), 1e-12) if finite.size else 1.0
+
+
 def canvas(width: float, height: float) -> Figure:
     """Return an empty figure in the house style, without pyplot's global state [inch]."""
     figure = Figure(figsize=(width, height), facecolor="white")
@@ -292,9 +298,9 @@ def styled():
     return matplotlib.rc_context(STYLE)
 
 
-def palette(field: str) -> list[tuple[int, int, int]]:
-    """Return the 256 colours of a field's map, from low to high, as bytes."""
-    table = _map(LOOKS[field].colormap)(np.arange(256), bytes=True)
+def palette(field: str, *, error: bool = False) -> list[tuple[int, int, int]]:
+    """Return the 256 colours of a field's map, or of the map of errors, from low to high, as bytes."""
+    table = _map(ERROR_COLORMAP if error else LOOKS[field].colormap)(np.arange(256), bytes=True)
     return [(int(red), int(green), int(blue)) for red, green, blue, _ in table]
 
 

@@ -86,7 +86,7 @@ def reconstruction(truth: xr.Dataset, decoded: xr.Dataset, case: int, snapshot: 
             scale = figures.limits(name, real)
             image = figures.show(grid.axes[row, 0], real, name, scale)
             figures.show(grid.axes[row, 1], made, name, scale)
-            largest = _largest(made - real)
+            largest = figures.largest(made - real)
             error = figures.show_error(grid.axes[row, 2], made - real, name, largest)
             figures.row_label(grid, row, figures.LOOKS[name].label)
             figures.colour_bar(grid, row, image, figures.symbol(FIELDS[name].units))
@@ -125,7 +125,7 @@ def rollouts(
     real = truth[field][wanted]
     scale = figures.limits(field, real)
     made = [rollout.fields[field][wanted] for rollout in able]
-    largest = _largest(np.stack([one - real for one in made])) if made else 1.0
+    largest = figures.largest(np.stack([one - real for one in made])) if made else 1.0
     count = 1 + len(able) * (2 if errors else 1)
     with figures.styled():
         grid = figures.panels(count, len(wanted), real.shape[1] / real.shape[2])
@@ -165,8 +165,3 @@ def _aspect(dataset: xr.Dataset) -> float:
 def _times(grid: figures.Panels, times: Sequence[float], first: int = 0) -> None:
     for column, time in enumerate(times, start=first):
         grid.axes[0, column].set_title(figures.instant(time))
-
-
-def _largest(difference: np.ndarray) -> float:
-    finite = np.abs(difference[np.isfinite(difference)])
-    return max(float(np.quantile(finite, 0.995)), 1e-12) if finite.size else 1.0

@@ -47,10 +47,11 @@ def check(fields: Mapping[str, np.ndarray], *, shock: bool, where: str) -> None:
             least, most = float(fields[name].min()), float(fields[name].max())
             if least < low or most > high:
                 raise DataError(f"{where}: {name}: expected {low:g} to {high:g}, got {least:g} to {most:g}; {hint}")
-    solid = fields.get("microstructure")
-    if solid is not None and float(solid[0].mean()) < 0.5:
-        got = f"a mean of {float(solid[0].mean()):.3g}; if 1 is a pore in the files, say range: [1, 0]"
-        raise DataError(f"{where}: microstructure: expected mostly solid (1) at the start, got {got}")
+    for name in {"microstructure", "initial_microstructure"} & fields.keys():
+        share = float(fields[name][0].mean())
+        if share < 0.5:
+            got = f"a mean of {share:.3g}; if 1 is a pore in the files, say range: [1, 0]"
+            raise DataError(f"{where}: {name}: expected mostly solid (1) at the start, got {got}")
     if shock:
         _shocked(fields, where)
 

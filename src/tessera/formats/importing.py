@@ -67,6 +67,9 @@ def grid(source: Source, mapping: Mapping, where: str) -> Grid:
     for axis, kept, count in zip("yx", cells, source.cells, strict=True):
         if kept > count:
             raise DataError(f"{where}: cells: expected at most {count} along {axis}, got {kept}")
+    if snapshots < 2 or min(cells) < 2:
+        got = f"{snapshots} and {' x '.join(map(str, cells))}"
+        raise DataError(f"{where}: expected two snapshots or more, and two cells or more along y and x, got {got}")
     y, x = (cell_size * (np.arange(count) + 0.5) for count in cells)
     return Grid(
         source.start + interval * np.arange(snapshots),
@@ -163,7 +166,9 @@ def _field(name: str, values: np.ndarray, known: units.Affine, source: Source, s
         raise DataError(f"{where}: {name}: expected (time, y, x) of {expected}, got {values.shape}")
     if values.dtype.kind not in "fiu":
         raise DataError(f"{where}: {name}: expected numbers, got {values.dtype}")
-    found = known.apply(values[:count].astype("float64") if known != (1.0, 0.0) else values[:count]).astype("float32")
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused as such
+        exact = values[:count].astype("float64") if known != (1.0, 0.0) else values[:count]
+        found = known.apply(exact).astype("float32")
     if not np.isfinite(found).all():
         place = tuple(int(index) for index in np.argwhere(~np.isfinite(found))[0])
         raise DataError(f"{where}: {name}: expected finite values, got {found[place]} at (time, y, x) = {place}")
