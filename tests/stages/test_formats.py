@@ -100,7 +100,7 @@ def test_a_failing_import_leaves_what_was_there(call, given):
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ({"format": "well"}, "well"),
+        ({"format": "well"}, "variable: expected the name of a field"),
         ({"fields": {"temperature": {"channel": 9, "units": "K"}}}, "channel"),
         ({"split": {"train": 9, "validation": 1, "test": 1}}, "split: expected 3 cases together, got 11"),
         ({"cell_size": None}, "cell_size: expected"),

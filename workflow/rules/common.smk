@@ -155,7 +155,7 @@ def predictions(scale):
     """Return the manifests of all predictions of the test split of a scale."""
     return [
         f"<results>/predictions/{scale}/{model}/n{cases}_s{seed}_test.json"
-        for model in STUDY.able
+        for model in STUDY.predictors(scale)
         for cases, seed in runs(scale, model)
     ]
 

@@ -105,6 +105,16 @@ def fields_of(dataset: xr.Dataset) -> list[str]:
     return [name for name in FIELDS if name in dataset.data_vars]
 
 
+def showing(dataset: xr.Dataset, fields: Iterable[str]) -> xr.Dataset:
+    """Return the dataset with the first microstructure as a field, where that is asked for and not there."""
+    held = "initial_microstructure"
+    if held not in fields or held in dataset or "microstructure" not in dataset:
+        return dataset
+    first = dataset["microstructure"].isel(time=0, drop=True)
+    every = first.expand_dims(time=dataset["time"]).transpose(*dataset["microstructure"].dims)
+    return describe(dataset.assign({held: every}))
+
+
 def coordinates_of(dataset: xr.Dataset, *axes: str) -> dict[str, xr.DataArray]:
     """Return what a dataset says of its cases, and some of its axes, to be kept with what is made of it."""
     return {name: dataset[name] for name in (*CASE_COORDINATES, *axes) if name in dataset.coords}
@@ -153,4 +163,5 @@ __all__ = [
     "facts",
     "fields_of",
     "interval",
+    "showing",
 ]

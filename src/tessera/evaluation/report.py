@@ -77,7 +77,7 @@ def compose(evidence: Evidence, folder: Path) -> page.Page:
         _setting(evidence),
         _ensembles(evidence, folder),
         *([_tokens(evidence.reconstruction, evidence, folder)] if evidence.reconstruction is not None else []),
-        *(_rollouts(evidence, scale, chosen, folder) for scale in SCALES),
+        *(_rollouts(evidence, scale, chosen, folder) for scale in SCALES if evidence.predictions[scale]),
         *(_hotspots(evidence.tables[scale], scale, folder) for scale in SCALES),
         _scores(short, evidence.tables["meso"], chosen),
         _costs(evidence, folder),

@@ -96,12 +96,16 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
     together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
     together = card.with_ranges(together)
-    together.attrs |= _attrs(study, scale) | card.attributes() | {
-        "title": f"{scale} ensemble of study {study.name}",
-        "scale": scale,
-        "core_seconds": float(np.sum(seconds)),
-        "largest_removed_energy_share": float(np.max(removed)),
-    }
+    together.attrs |= (
+        _attrs(study, scale)
+        | card.attributes()
+        | {
+            "title": f"{scale} ensemble of study {study.name}",
+            "scale": scale,
+            "core_seconds": float(np.sum(seconds)),
+            "largest_removed_energy_share": float(np.max(removed)),
+        }
+    )
     schema.check(together, str(out))
     store.save_zarr(together, out, {"scale": scale, **schema.facts(together)})
     for case in lazy:

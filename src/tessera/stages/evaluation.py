@@ -76,7 +76,7 @@ def _open(study: Study, manifest: Path) -> xr.Dataset:
 
 def _runs(study: Study, scale: str) -> list[scores.Run]:
     """Return whose predictions the study asks for; at micro scale, tessera is the model that saw no meso case."""
-    known = {model: study.runs(model) for model in study.able}
+    known = {model: study.runs(model) for model in study.predictors(scale)}
     if scale == "micro" and "tessera" in known:
         known["tessera"] = [(0, 0)]
     return [scores.Run(model, *run) for model, runs in known.items() for run in runs]

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from tessera.data.fields import HELD
 from tessera.study.ensembles import Ensembles, Material, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
@@ -142,6 +143,12 @@ class Study(Section):
     def able(self) -> tuple[str, ...]:
         """Models of the study that can learn from its ensembles."""
         return tuple(model for model in self.models if model not in self.left_out())
+
+    def predictors(self, scale: str) -> tuple[str, ...]:
+        """Return the models that can predict a scale, for it has the fields that they learn from."""
+        has = {*self.fields(scale), *(HELD if "microstructure" in self.fields(scale) else ())}
+        seen = {model: self.token_fields if model == "tessera" else self.fields("meso") for model in self.able}
+        return tuple(model for model in self.able if set(seen[model]) <= has)
 
     def fields(self, scale: str) -> tuple[str, ...]:
         """Return the fields of an ensemble."""

@@ -139,14 +139,14 @@ def learn(
 
 
 def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dataset:
-    """Open an ensemble of the study that has some fields.
+    """Open an ensemble of the study that has some fields; what is held of the first snapshot is made where it is not.
 
     Raises
     ------
     DataError
         The store is broken, breaks the schema, or is of another study.
     """
-    dataset = store.open_zarr(manifest)
+    dataset = schema.showing(store.open_zarr(manifest), fields)
     schema.check(dataset, str(manifest), fields=fields)
     files.check_study(manifest, dataset.attrs.get("study"), study.name)
     return dataset
