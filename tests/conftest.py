@@ -41,7 +41,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """Return a headless Chromium that reaches no network and logs what its pages ask for."""
+    """Return a headless Chromium that reaches nothing but this machine and logs what its pages ask for."""
     for program in (CHROMIUM, CHROMEDRIVER):
         if not program.is_file():
             pytest.skip(f"no {program}")
@@ -51,7 +51,7 @@ def browser(tmp_path_factory):
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.add_argument("--proxy-server=127.0.0.1:9")  # nobody listens there
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('browser')}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = selenium.Chrome(options=options, service=selenium.ChromeService(str(CHROMEDRIVER)))
