@@ -45,6 +45,7 @@ def write_set(folder: Path, cases: int) -> int:
     for case in range(cases):
         values = rng.random((SHAPE[0], len(schema.SIMULATED), *SHAPE[1:]), dtype=np.float32)
         values[:, 0] = 300.0 + 1000.0 * values[:, 0]
+        values[:, 2] = 0.5 + 0.5 * values[:, 2]
         np.save(folder / f"case_{case:05d}.npy", values)
     places = {n: {"channel": k, "units": schema.FIELDS[n].units} for k, n in enumerate(schema.SIMULATED)}
     said = {
@@ -91,13 +92,17 @@ def measure(folder: Path, cases: int) -> dict[str, dict[str, Any]]:
 
     note("import parctorch", whole, *run("import", whole, "--mapping", whole.with_suffix(".yaml"), "--out", stored))
     dataset = store.open_zarr(stored)
-    fields = {name: {} for name in schema.fields_of(dataset)}
+    fields: dict[str, dict[str, Any]] = {name: {} for name in schema.fields_of(dataset)}
+    named = {name: {"variable": name} for name in fields}
+    named |= {f"velocity_{axis}": {"variable": "velocity", "component": k} for k, axis in enumerate("xy")}
     for kind in ("parctorch", "netcdf", "well", "vtk"):
         out = folder / kind
         note(f"export {kind}", stored.with_suffix(".zarr"), *run("export", stored, "--format", kind, "--out", out))
         if kind != "vtk":
             mapping = folder / f"{kind}.yaml"
-            mapping.write_text(yaml.safe_dump({"format": kind, "shock": "none", "fields": fields}))
+            dims = {"dims": {"time": "elapsed_time"}} if kind == "netcdf" else {}
+            places = named if kind == "well" else fields
+            mapping.write_text(yaml.safe_dump({"format": kind, "shock": "none", "fields": places, **dims}))
             back = folder / "back" / "set.json"
             note(f"import {kind} of ours", out, *run("import", out, "--mapping", mapping, "--out", back))
             shutil.rmtree(back.parent)

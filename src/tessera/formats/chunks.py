@@ -151,7 +151,11 @@ def _chunk(place: Path, index: tuple[int, ...], layout: Layout, where: str) -> n
 def _decoded(content: bytes, codec: str, said: Mapping[str, Any], size: int) -> bytes:
     """Undo one codec, and never unpack more than one byte beyond `size`."""
     if codec in ("zlib", "gzip"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, size + 1)
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        unpacked = stream.decompress(content, size + 1)
+        if not stream.eof:
+            raise ValueError("a chunk that is cut off, or unpacks to more than it says")
+        return unpacked
     if codec in ("zstd", "bz2"):
         return pyarrow.CompressedInputStream(pyarrow.BufferReader(content), codec).read(size + 1)
     if codec == "shuffle":
@@ -162,8 +166,8 @@ def _decoded(content: bytes, codec: str, said: Mapping[str, Any], size: int) -> 
             raise ValueError("a chunk that unpacks to more than it says")
         return numcodecs.LZ4().decode(content)
     if codec == "blosc":
-        unpacked, packed = (int.from_bytes(content[start : start + 4], "little") for start in (4, 12))
-        if len(content) < 16 or packed != len(content) or unpacked > size:
+        whole, packed = (int.from_bytes(content[start : start + 4], "little") for start in (4, 12))
+        if len(content) < 16 or packed != len(content) or whole > size:
             raise ValueError("a chunk of another length than its header says")
         return numcodecs.Blosc().decode(content)
     return content  # bitround and vlen-utf8 leave nothing to undo here

@@ -144,7 +144,7 @@ def _part(path: Path, asked: Asked) -> Part:
     sizes: dict[str, int] = {}
     for name, variable in wanted.items():
         if variable not in found:
-            listed = shown(", ".join(reader.names(path)))
+            listed = shown(", ".join(reader.names(path)), 300)
             raise DataError(f"{path}: fields.{name}: expected variable {variable!r}, got {listed}")
         _check_dims(name, found[variable], asked, sizes, path)
     if dims.time not in sizes:

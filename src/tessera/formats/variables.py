@@ -17,6 +17,7 @@ from tessera.errors import DataError
 
 LARGEST = 2**30  # bytes that a variable, or a chunk of one, may always have
 DENSEST = 1000  # how many times the bytes on disk it may have beyond that, for what compresses well
+ATTRIBUTES = ("units", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")  # that matter
 MOST_CHUNKS = 1_000_000  # of one case
 LONGEST = 60  # characters of a text of others in a message
 
@@ -33,7 +34,7 @@ class Variable(NamedTuple):
     dtype
         Plain numbers as they are stored, or text (kind `U`).
     attrs
-        Attributes by name, as the file has them.
+        Those of `ATTRIBUTES` that the file has, and maybe others.
     """
 
     dims: tuple[str, ...]
@@ -113,10 +114,10 @@ def tidy(value: float) -> float:
     return float(f"{value:.15g}")
 
 
-def shown(content: object) -> str:
+def shown(content: object, longest: int = LONGEST) -> str:
     """Return something of others for a message: short, printable, on one line."""
-    text = content if isinstance(content, str) else str(content)[: 2 * LONGEST]
-    return repr(text[:LONGEST]) if len(text) <= LONGEST else f"{text[:LONGEST]!r}..."
+    text = content if isinstance(content, str) else str(content)
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}..."
 
 
 @contextmanager
