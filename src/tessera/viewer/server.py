@@ -96,7 +96,7 @@ def _policy(hosts: list[str]) -> type:
     from tornado.web import OutputTransform
 
     sockets = " ".join(f"ws://{host}" for host in hosts)
-    allowed = f"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' {sockets}"
+    allowed = f"default-src 'self' 'unsafe-inline' 'unsafe-eval' data:; connect-src 'self' {sockets}"
 
     class Policy(OutputTransform):
         def transform_first_chunk(
