@@ -24,7 +24,7 @@ from tessera.provenance import git_revision, versions
 
 OUT = Path(__file__).parents[1] / "build" / "benchmarks" / "formats.json"
 SHAPE = (38, 160, 240)  # time, y, x
-CASES = (10, 60)
+CASES = (8, 40)
 GOAL, LIMIT = 20 * 2**30, 2**30  # bytes of a set and of memory
 CELL_SIZE, INTERVAL = 1.608e-7, 3.95e-10
 RUN = """

@@ -124,6 +124,26 @@ def test_coordinates_without_units_say_the_orientation_alone(tmp_path, kind):
 
 
 @every_format
+def test_spacing_is_said_by_both_coordinates_or_by_none(tmp_path, kind):
+    dataset = shocked(fields=FEW)
+    dataset["y"].attrs = {}
+    path = saved(dataset, tmp_path / "a", kind)
+    source = registry.open_set(path, mapping.parse(said(kind, FEW), "m"))
+    assert (source.cell_size, source.rising) == (None, {"y": True, "x": True})
+
+
+@pytest.mark.parametrize("width", [7e-8, 5.2e-8, 9e-8])
+def test_steps_are_those_that_the_coordinates_were_made_of(tmp_path, width):
+    dataset = shocked(snapshots=83, ny=7, nx=485, cases=2, fields=["pressure"])
+    for axis, first in (("time", 0.0), ("y", 0.5), ("x", 0.5)):
+        values = width * (np.arange(dataset.sizes[axis]) + first)
+        dataset = dataset.assign_coords({axis: (axis, values, dataset[axis].attrs)})
+    path = saved(dataset, tmp_path / "a", "netcdf")
+    source = registry.open_set(path, mapping.parse(said("netcdf", ["pressure"]), "m"))
+    assert (source.cell_size, source.interval, source.start) == (width, width, 0.0)
+
+
+@every_format
 def test_single_precision_coordinates_are_even_within_their_rounding(tmp_path, kind):
     dataset = shocked(nx=300, fields=FEW)
     narrow = {name: dataset[name].astype("f4").assign_attrs(dataset[name].attrs) for name in ("time", "y", "x")}
@@ -197,6 +217,13 @@ def test_a_microstructure_that_does_not_change_needs_no_time(tmp_path, kind):
 def test_the_first_snapshots_are_kept_where_the_mapping_says_so(tmp_path, kind):
     path = saved(shocked(fields=FEW), tmp_path / "a", kind)
     is_same(imported(path, said(kind, FEW, snapshots=3)), shocked(fields=FEW).isel(time=slice(0, 3)))
+
+
+@every_format
+def test_names_that_no_file_can_have_are_missing(tmp_path, kind):
+    content = said(kind, FEW)
+    content["fields"]["pressure"] = {"variable": "é" * 200}
+    refused(saved(shocked(fields=FEW), tmp_path / "a", kind), content, "fields.pressure: expected variable")
 
 
 def test_files_of_different_lengths_need_a_number_of_snapshots(tmp_path):

@@ -44,10 +44,13 @@ GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
 
 # The sources that several rules depend on, what is particular stands with the rule.
+STORES = ("data/fields", "data/files", "data/schema", "data/store")
 NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
-SCORES = tuple(f"evaluation/{part}" for part in ("front", "measures", "metrics", "regions", "scores", "spectrum", "summary"))
+SCORES = tuple(
+    f"evaluation/{part}" for part in ("front", "measures", "metrics", "regions", "scores", "spectrum", "summary")
+)
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
 # `tessera` is found where Snakemake runs unless an environment of the rule brings its own.

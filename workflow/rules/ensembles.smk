@@ -19,9 +19,7 @@ rule design:
     params:
         study=STUDY_FILE,
         section=design_section,
-        sources=source_digest(
-            "data/files", "data/schema", "data/store", "simulation/design", "simulation/microstructure", "stages/ensembles"
-        ),
+        sources=source_digest(*STORES, "simulation/design", "simulation/microstructure", "stages/ensembles"),
     shell:
         "tessera design --study {params.study:q} --scale {wildcards.scale} --out {output:q} > {log:q} 2>&1"
 
@@ -47,7 +45,7 @@ rule cases:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest("data/files", "data/schema", "data/store", "errors", "physics", "simulation", "stages/ensembles"),
+        sources=source_digest(*STORES, "errors", "physics", "simulation", "stages/ensembles"),
     shell:
         "tessera simulate --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --shard {wildcards.shard} --out {output:q} > {log:q} 2>&1"
@@ -60,12 +58,12 @@ rule ensemble:
         shards=shards,
     output:
         "<results>/ensembles/{scale}.json",
-    wildcard_constraints:
-        scale=among([scale for scale in SCALES if scale not in IMPORTED]),
     log:
         "<logs>/ensemble/{scale}.log",
     benchmark:
         "<benchmarks>/ensemble/{scale}.tsv"
+    wildcard_constraints:
+        scale=among([scale for scale in SCALES if scale not in IMPORTED]),
     priority: 40
     conda:
         ENVIRONMENT
@@ -77,7 +75,7 @@ rule ensemble:
     params:
         study=STUDY_FILE,
         section=ensemble_section,
-        sources=source_digest("data/card", "data/files", "data/schema", "data/store", "errors", "stages/ensembles"),
+        sources=source_digest(*STORES, "data/card", "errors", "stages/ensembles"),
     shell:
         "tessera assemble --study {params.study:q} --scale {wildcards.scale} --design {input.design:q}"
         " --out {output:q} {input.shards:q} > {log:q} 2>&1"
@@ -89,12 +87,12 @@ rule adopted:
         lambda wildcards: IMPORTED[wildcards.scale],
     output:
         "<results>/ensembles/{scale}.json",
-    wildcard_constraints:
-        scale=among(IMPORTED),
     log:
         "<logs>/adopted/{scale}.log",
     benchmark:
         "<benchmarks>/adopted/{scale}.tsv"
+    wildcard_constraints:
+        scale=among(IMPORTED),
     priority: 40
     conda:
         ENVIRONMENT

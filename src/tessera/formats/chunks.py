@@ -25,6 +25,7 @@ from tessera.formats.variables import MOST_CHUNKS, Variable, affordable, shown, 
 
 METADATA = 2**20  # bytes that a file of metadata may have
 TEXTS = 2**26  # bytes that a chunk of texts may unpack to
+LONGEST_NAME = 255  # bytes, of a folder
 MOST_DIMS = 8
 UNPACKED = ("blosc", "bz2", "gzip", "lz4", "zlib", "zstd")  # bytes to bytes
 UNDONE = ("bitround", "shuffle", "vlen-utf8")  # further ones of version 2, called filters there
@@ -189,14 +190,14 @@ def _texts(content: bytes, count: int) -> np.ndarray:
 
 
 def _text(found: np.ndarray, where: str) -> np.ndarray:
-    with told(Path(where), "text in UTF-8"):
+    with told(where, "text in UTF-8"):
         return np.char.decode(found, "utf-8") if found.dtype.kind == "S" else found.astype("U")
 
 
 def _array(folder: Path, name: str) -> tuple[Variable, Layout]:
     where = f"{folder}: {shown(name)}"
     place = folder / name
-    with told(Path(where), "metadata of a Zarr array"):
+    with told(where, "metadata of a Zarr array"):
         found, layout = _of_version_2(place, where) if _version(place) == 2 else _of_version_3(place, where)
     if len(layout.chunk) != len(found.shape) or not len(found.dims) == len(found.shape) <= MOST_DIMS:
         raise DataError(
@@ -331,7 +332,7 @@ def _version(place: Path) -> int | None:
 
 
 def _plain(name: str) -> bool:
-    return not name.startswith(".") and not set(name) & set("/\\\0")
+    return not name.startswith(".") and not set(name) & set("/\\\0") and len(name.encode()) <= LONGEST_NAME
 
 
 def _inside(place: Path, key: str) -> Path:

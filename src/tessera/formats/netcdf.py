@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import netCDF4
 import numpy as np
-from scipy.io import netcdf_file
+from scipy.io import netcdf_file, netcdf_variable
 
 from tessera.errors import DataError
 from tessera.formats import hdf5, heaps
@@ -135,7 +135,7 @@ def _refuse_what_is_elsewhere(path: Path) -> None:
 
 
 def _is_text(variable: Any) -> bool:
-    return getattr(variable, "dtype", None) is str
+    return not isinstance(variable, netcdf_variable) and variable.dtype is str
 
 
 def _header(variable: Any, where: str) -> Variable:
@@ -143,7 +143,7 @@ def _header(variable: Any, where: str) -> Variable:
     attrs = {key: _attribute(getattr(variable, key)) for key in ATTRIBUTES if hasattr(variable, key)}
     if _is_text(variable):
         return Variable(dims, shape, np.dtype("U16"), attrs)
-    dtype = variable.dtype if hasattr(variable, "dtype") else variable.data.dtype
+    dtype = variable.data.dtype if isinstance(variable, netcdf_variable) else variable.dtype
     if isinstance(dtype, np.dtype) and dtype.str == "|S1" and dims:
         return Variable(dims[:-1], shape[:-1], np.dtype(f"U{max(shape[-1], 1)}"), attrs)
     if not isinstance(dtype, np.dtype) or dtype.kind not in "fiu":

@@ -7,7 +7,6 @@ Headers of others are not believed: `affordable` refuses what a file cannot hold
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,14 +120,14 @@ def shown(content: object, longest: int = LONGEST) -> str:
 
 
 @contextmanager
-def told(path: Path, what: str) -> Iterator[None]:
-    """Say in one line what a library met in a file: `path: expected what, got its words`."""
+def told(where: object, what: str) -> Iterator[None]:
+    """Say in one line what a library met in a file: `where: expected what, got its words`."""
     try:
         yield
     except DataError:
         raise
     except Exception as error:  # a broken file makes libraries raise errors of many kinds
-        raise DataError(f"{path}: expected {what}, got {shown(short(error))}") from None
+        raise DataError(f"{where}: expected {what}, got {shown(short(error))}") from None
 
 
 def _numbers(said: object, where: str) -> np.ndarray:
