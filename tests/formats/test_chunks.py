@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tracemalloc
 import warnings
 
 import numcodecs
@@ -150,18 +151,20 @@ PACKERS = (
 def test_chunks_of_zarr_that_unpack_to_another_size_are_refused(tmp_path, codec):
     dataset = shocked(fields=["pressure"]).chunk({"case": 1})
     path = saved(dataset, tmp_path / "a", "zarr", encoding={"pressure": {"compressors": codec}})
-    chunk = path / "pressure" / "1.0.0.0"
-    whole = chunk.read_bytes()
-    for content in (
-        codec.encode(bytes(2**24)),
-        codec.encode(bytes(40)),
-        whole[: len(whole) // 2],
-        whole[:-3],
-        b"",
-        b"x",
-    ):
-        chunk.write_bytes(content)
-        refused(path, said("zarr", ["pressure"]), "1.0.0.0: expected")
+    chunk, content = path / "pressure" / "1.0.0.0", said("zarr", ["pressure"])
+    whole, most = chunk.read_bytes(), 2**25
+    bomb = codec.encode(bytes(most))
+    for broken in (whole[: len(whole) // 2], whole[:-3], b"", b"x"):
+        chunk.write_bytes(broken)
+        refused(path, content, "1.0.0.0: expected")
+    chunk.write_bytes(codec.encode(bytes(40)))
+    refused(path, content, "1.0.0.0: expected a chunk of 4800 bytes, got 40")
+    chunk.write_bytes(bomb)
+    tracemalloc.start()
+    refused(path, content, "1.0.0.0: expected")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < most / 8
 
 
 def test_links_out_of_a_zarr_store_are_refused(tmp_path):

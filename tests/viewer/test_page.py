@@ -238,6 +238,15 @@ def test_a_snapshot_that_another_scale_does_not_have_is_its_last(page):
     assert "snapshot 6 of 6" in page.clock.text
 
 
+def test_a_snapshot_alone_stays_when_a_browser_plays_on(tmp_path):
+    store.save_zarr(ensemble(ny=6), tmp_path / "a.json")
+    store.save_zarr(ensemble(ny=6).isel(time=[1]), tmp_path / "b.json")
+    page = Page(stores.find(tmp_path), Reader(), tmp_path, Document())
+    page.choices.scale.value = "b"
+    page.choices.time.value = 1
+    assert "snapshot 1 of 1" in page.clock.text
+
+
 def test_checksums_are_looked_after_until_all_are_verified(whole):
     shelf, document = stores.find(whole), Document()
     page = Page(shelf, Reader(), whole, document)

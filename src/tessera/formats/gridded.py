@@ -231,12 +231,11 @@ def _axis(path: Path, dim: str, header: Variable | None, size: int, target: str,
 
 
 def _step(values: np.ndarray, rounding: float, where: str) -> float:
-    """Return the step of even values: of the mean one, and the same with 15 digits, what fits them best."""
+    """Return the step of even values, below zero where they fall."""
     if not np.isfinite(values).all():
         raise DataError(f"{where}: expected finite values, got {values[~np.isfinite(values)][0]}")
     count = np.arange(values.size)
-    mean = (values[-1] - values[0]) / (values.size - 1)
-    step = min((tidy(mean), float(mean)), key=lambda one: float(np.abs(values - values[0] - one * count).max()))
+    step = float(values[-1] - values[0]) / (values.size - 1)
     off = float(np.abs(values - values[0] - step * count).max())
     if step == 0.0 or off > UNEVEN * abs(step) + rounding * float(np.abs(values).max()):
         steps = np.diff(values)

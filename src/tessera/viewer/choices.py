@@ -71,11 +71,16 @@ class Choices:
     ----------
     shelf
         The stores that there are.
+
+    Attributes
+    ----------
+    every
+        The stores of the last offer.
     """
 
     def __init__(self, shelf: Shelf) -> None:
-        self._shelf, self._group = shelf, ""
-        self._beside: list[str] = []
+        self._shelf, self._group, self._last = shelf, "", 0
+        self.every, self._beside = list[Store](), list[str]()
         self.scale, self.case = Menu("scale", 120), Menu("case", 180)
         self.field, self.member = Menu("field", 180), Menu("member", 120)
         self.threshold = NumericInput(title="hotspot above (K)", value=THRESHOLD, low=0.0, mode="float", width=120)
@@ -97,16 +102,19 @@ class Choices:
             name = "active" if isinstance(widget, CheckboxGroup) else "value"
             widget.on_change(name, _followed(follow, action))
 
-    def offer(self) -> None:
-        """Offer what the stores have, of which there must be one."""
-        self.scale.offer({name: name for name in self._shelf.groups})
-        self.scale.widget.visible = len(self._shelf.groups) > 1
+    def offer(self) -> bool:
+        """Offer what the stores have; return whether there are any."""
+        self.every = self._shelf.stores
+        if not self.every:
+            return False
+        groups = dict.fromkeys(one.group for one in self.every)
+        self.scale.offer({name: name for name in groups})
+        self.scale.widget.visible = len(groups) > 1
         stores, another = self.stores, self._group != self.scale.value
         if another:
-            self._group = self.scale.value
-            last = stores[0].dataset.sizes["time"] - 1
-            self.time.update(end=max(last, 1), value=(last + 1) // 2, visible=last > 0)
-            self.play.visible = last > 0
+            self._group, self._last = self.scale.value, stores[0].dataset.sizes["time"] - 1
+            self.time.update(end=max(self._last, 1), value=(self._last + 1) // 2, visible=self._last > 0)
+            self.play.visible = self._last > 0
         counts = {number: sum(number in one.cases for one in stores) for one in stores for number in one.cases}
         self.case.offer(_cases(stores), max(counts, key=lambda number: counts[number]), anew=another)
         fields = [name for name in FIELDS if any(name in one.fields for one in stores)]
@@ -115,11 +123,12 @@ class Choices:
         self.member.offer({"mean": MEAN} | {f"{n + 1} of {members}": n for n in range(members)})
         self.member.widget.visible = members > 1
         self._offer_beside([one for one in stores if one.model != TRUTH])
+        return True
 
     @property
     def stores(self) -> list[Store]:
         """The stores of the chosen scale."""
-        return self._shelf.of(self.scale.value)
+        return [one for one in self.every if one.group == self.scale.value]
 
     @property
     def truth(self) -> Store | None:
@@ -135,7 +144,7 @@ class Choices:
     @property
     def snapshot(self) -> int:
         """The chosen snapshot; a browser that plays may ask for one that another scale has not."""
-        return min(int(self.time.value), int(self.time.end))
+        return min(int(self.time.value), self._last)
 
     @property
     def chosen_member(self) -> int | None:

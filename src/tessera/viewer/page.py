@@ -12,14 +12,14 @@ import numpy as np
 from bokeh.document import Document
 from bokeh.models import Column, GlobalInlineStyleSheet, LayoutDOM, Row
 from bokeh.models.ui import UIElement
-from bokeh.models.widgets import Div
 
 from tessera.data.schema import CASE_COORDINATES, FIELDS
-from tessera.evaluation import figures, metrics
+from tessera.evaluation import figures
 from tessera.viewer import pictures
 from tessera.viewer.choices import Choices
-from tessera.viewer.pictures import Bars, Colours, Curves, Picture, Stage
+from tessera.viewer.pictures import Curves, Stage
 from tessera.viewer.stores import TRUTH, Shelf, Store
+from tessera.viewer.tiles import SHRINKING, Tile, text
 from tessera.viewer.values import Reader, UnreadableError
 
 LOOK_AGAIN = 400  # after checksums [ms]
@@ -27,61 +27,8 @@ WIDTHS, NARROW = {1: 560, 2: 420, 3: 340, 5: 220, 6: 340}, 260  # of pictures at
 DESCRIBED = ("particle_velocity", "porosity", "pores")
 QUANTITIES = ("hotspot_area", "hotspot_temperature")
 WIDE = 500  # curves at least [pixels]
-SHRINKING: dict[str, str | None] = {"min-width": "0"}  # not held wide by what is inside
 HINT = "Drag a box, or turn the wheel with Ctrl, to zoom; all pictures follow."
 STEADY = "html { overflow-y: scroll; }"  # else the bar could come and go with the height of pictures, for ever
-STYLE = """
-:host { font-family: system-ui, sans-serif; color: #222222; overflow-wrap: anywhere; }
-h1 { font-size: 20px; margin: 0; line-height: 1.25; }
-h1 small { font-weight: normal; font-size: 13px; color: #555555; }
-p { margin: 2px 0; font-size: 13px; line-height: 1.35; } .wrong { color: #a11212; }
-i { display: inline-block; width: 26px; vertical-align: middle; }
-u { display: inline-block; text-decoration: none; margin-right: 12px; }
-b { font-size: 14px; } span { color: #555555; font-size: 12px; }
-"""
-
-
-class Tile:
-    """A store on the page: its picture, its difference to the truth below, and once they are asked for bars of colours.
-
-    Parameters
-    ----------
-    store
-        What is shown.
-    stage
-        The grid of its group.
-    """
-
-    def __init__(self, store: Store, stage: Stage) -> None:
-        name, tint = figures.name(store.model), figures.colour(store.model)
-        self.store, self.caption = store, _text()
-        self.picture, self.difference = (Picture(stage, f"{what} {store.place}") for what in ("picture", "difference"))
-        heading = f'<b style="color: {tint}">{escape(name)}</b> <span>{escape(store.detail)}</span>'
-        shown: list[UIElement] = [_text(heading), self.picture.figure, self.caption, self.difference.figure]
-        self.column = Column(children=shown, sizing_mode="stretch_width", styles=SHRINKING)
-        self._bars: Bars | None = None
-
-    def dress(self, look: Colours, errors: Colours | None, *, bars: bool) -> None:
-        """Give it the colours of a field, and of errors where there are some; with their bars or without."""
-        self.picture.dress(look)
-        if bars and self._bars is None:
-            self._bars = Bars()
-            self.column.children = [*self.column.children, self._bars.figure]
-        if self._bars is not None:
-            self._bars.dress(look, errors)
-            self._bars.figure.visible = bars
-        compared = errors is not None and self.store.model != TRUTH
-        self.caption.visible = self.difference.figure.visible = compared
-        if errors is not None and compared:
-            self.difference.dress(errors)
-
-    def show(self, values: np.ndarray, truth: np.ndarray | None, unit: str) -> None:
-        """Show a snapshot and what it misses of the truth, shape (y, x) [SI]."""
-        self.picture.show(values)
-        if truth is not None and self.store.model != TRUTH:
-            self.difference.show(values - truth)
-            error = figures.display(float(metrics.rmse(values, truth)), unit)
-            self.caption.text = f"<span>prediction − simulation, RMSE {error}</span>"
 
 
 class Page:
@@ -112,7 +59,7 @@ class Page:
         self._shelf, self._reader, self._results, self._document = shelf, reader, results, document
         self.choices, self.tiles = Choices(shelf), list[Tile]()
         self.curves = {quantity: Curves(quantity) for quantity in QUANTITIES}
-        self.title, self.about, self.legend, self.clock = _text(), _text(), _text(), _text()
+        self.title, self.about, self.legend, self.clock = text(), text(), text(), text()
         self.clock.update(align="center", sizing_mode=None)
         self._grid = Column(sizing_mode="stretch_width")
         self._stages, self.known = dict[str, Stage](), dict[str, Tile]()
@@ -166,20 +113,19 @@ class Page:
 
     def _fill(self) -> None:
         """Begin anew with the stores that there are."""
-        if not self._shelf.stores:
+        if not self.choices.offer():
             self._grid.children, self.tiles, self.about.text = [], [], ""
             for curves in self.curves.values():
                 curves.show([])
             self.legend.text = ""
             return
-        self.choices.offer()
         self._arrange()
 
     def _arrange(self) -> None:
         """Show a tile for each store that has the case and the field; those made before are kept, out of sight."""
         before, stores = len(self.tiles), [one for one in self.choices.compared if self.choices.has(one)]
         self.tiles = [self._tile(one) for one in stores]
-        columns = [self.known[one.place].column for one in self._shelf.stores if one.place in self.known]
+        columns = [self.known[one.place].column for one in self.choices.every if one.place in self.known]
         if columns != self._grid.children:
             self._grid.children = [*columns]
         for tile in self.known.values():
@@ -214,7 +160,8 @@ class Page:
             return
         case, field, time = self.choices.case.value, self.choices.field.value, self.choices.snapshot
         times = self.tiles[0].store.dataset["time"].values
-        truth = self.choices.truth and self._reader.snapshot(self.choices.truth, case, field, time)
+        real = self.choices.truth
+        truth = self._reader.snapshot(real, case, field, time) if real else None
         for tile in self.tiles:
             values = self._reader.snapshot(tile.store, case, field, time, self.choices.chosen_member)
             tile.show(values, truth, FIELDS[field].units)
@@ -253,7 +200,7 @@ class Page:
             _row(made.play, made.time, self.clock),
             self.about,
             self._grid,
-            _text(f"<span>{HINT}</span>"),
+            text(f"<span>{HINT}</span>"),
             self.legend,
             Column(children=curves, sizing_mode="stretch_width", styles=_columns(WIDE)),
         ]
@@ -291,12 +238,8 @@ class Page:
                 value = figures.display(axes[name].item(), CASE_COORDINATES[name].units)
                 known.append(f"{name.replace('_', ' ')} {value}")
         lacking = [one.label for one in self.choices.stores if not self.choices.has(one)]
-        text = f"<p>case {case}: {escape(', '.join(known))}</p>"
-        return text + (f"<p>without this case or field: {escape('; '.join(lacking))}</p>" if lacking else "")
-
-
-def _text(html: str = "") -> Div:
-    return Div(text=html, stylesheets=[STYLE], margin=(2, 6), disable_math=True, sizing_mode="stretch_width")
+        said = f"<p>case {case}: {escape(', '.join(known))}</p>"
+        return said + (f"<p>without this case or field: {escape('; '.join(lacking))}</p>" if lacking else "")
 
 
 def _columns(width: int) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ byte is read, is verified by the way: a store that turns out to be broken goes f
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -68,7 +69,7 @@ class Store(NamedTuple):
 
 
 class Shelf:
-    """What a path holds.
+    """What a path holds; one thread may verify it while others look at it.
 
     Attributes
     ----------
@@ -83,6 +84,7 @@ class Shelf:
     def __init__(self, stores: list[Store], broken: dict[str, str]) -> None:
         self.stores, self.broken = stores, broken
         self.unverified = len(stores)
+        self._lock = Lock()
 
     @property
     def groups(self) -> list[str]:
@@ -95,8 +97,9 @@ class Shelf:
 
     def condemn(self, one: Store, why: DataError) -> None:
         """Put a store to the broken ones."""
-        self.stores = [other for other in self.stores if other is not one]
-        self.broken = {**self.broken, one.place: str(why)}
+        with self._lock:
+            self.stores = [other for other in self.stores if other is not one]
+            self.broken = {**self.broken, one.place: str(why)}
 
     def verify(self) -> None:
         """Read every byte of the stores and condemn those that are not what their manifest says."""
