@@ -13,8 +13,9 @@ import xarray as xr
 from tessera.data import schema
 from tessera.errors import DataError
 from tessera.formats import doubts, units
-from tessera.formats.mapping import Counts, Mapping, Names, Place
+from tessera.formats.mapping import Mapping, Names, Place
 from tessera.formats.source import Source
+from tessera.study.ensembles import Split
 
 
 class Grid(NamedTuple):
@@ -94,7 +95,7 @@ def splits(source: Source, mapping: Mapping, where: str) -> list[str]:
         if "" in found:
             raise DataError(f"{where}: split: expected it in the mapping, for the files do not say it, got none")
         return found
-    if isinstance(wanted, Counts):
+    if isinstance(wanted, Split):
         counts = {name: getattr(wanted, name) for name in schema.SPLITS}
         if sum(counts.values()) != len(names):
             raise DataError(f"{where}: split: expected {len(names)} cases together, got {sum(counts.values())}")

@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, fiel
 from tessera.data.fields import FieldName
 from tessera.errors import DataError
 from tessera.formats import units
+from tessera.study.ensembles import Split
 from tessera.study.reading import read, validated
 from tessera.study.section import Section, Several
 
@@ -56,14 +57,6 @@ class Orientation(Section):
     x: Literal["rising", "falling"] = Field(description="Of the columns of an image, usually rising.")
 
 
-class Counts(Section):
-    """The first cases train, the next validate, the next test."""
-
-    train: PositiveInt = Field(description="Cases that networks learn from.")
-    validation: PositiveInt = Field(description="Cases that choose the best epoch.")
-    test: PositiveInt = Field(description="Cases that are scored.")
-
-
 class Names(Section):
     """The cases of each split by their names in the set."""
 
@@ -88,7 +81,7 @@ class Mapping(Section):
     )
     orientation: Orientation | None = Field(None, description="Needed where the files have no coordinates.")
     dims: Dims = Field(Dims(), description="Names of the dimensions, for netCDF and Zarr.")
-    split: Counts | Names | None = Field(None, description="Split of the cases; needed where the files have none.")
+    split: Split | Names | None = Field(None, description="Split of the cases; needed where the files have none.")
     snapshots: int | None = Field(
         None, description="Keep the first snapshots, for example of cases of different lengths.", ge=3
     )
