@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -92,6 +93,17 @@ def test_elapsed_time_is_never_taken_for_dates(folder, dataset):
     with xr.open_dataset(folder / "case_0007.nc") as one:
         assert one[cf.TIME].dtype == np.float64
         np.testing.assert_array_equal(one[cf.TIME], dataset["time"])
+
+
+def test_texts_have_no_units_and_bounds_no_coordinates(folder):
+    with netCDF4.Dataset(folder / "case_0007.nc") as one:
+        assert not {"units", "coordinates"} & {
+            *one["name"].ncattrs(),
+            *one["split"].ncattrs(),
+            *one["x_bnds"].ncattrs(),
+        }
+        assert one["pressure"].coordinates == "case name particle_velocity porosity split"
+        assert one["pressure"].filters()["zlib"]
 
 
 def test_cells_have_bounds_that_meet(folder, dataset):

@@ -30,6 +30,7 @@ CODECS = {
     "slashes": (2, {"chunk_key_encoding": {"name": "v2", "separator": "/"}}),
     "3": (3, {}),
     "3 gzip": (3, {"compressors": zarr.codecs.GzipCodec()}),
+    "3 twice": (3, {"compressors": (zarr.codecs.GzipCodec(), zarr.codecs.ZstdCodec())}),
     "3 blosc": (3, {"compressors": zarr.codecs.BloscCodec(cname="lz4")}),
     "3 transposed": (3, {"filters": zarr.codecs.TransposeCodec(order=(3, 0, 2, 1))}),
     "3 big endian": (3, {"serializer": zarr.codecs.BytesCodec(endian="big")}),
@@ -79,6 +80,25 @@ def test_chunks_that_are_not_there_hold_the_fill_value(tmp_path):
     refused(path, said("zarr"), "chunk 0.0.0.0: expected a file")
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_values_that_are_said_to_be_missing_are_refused(tmp_path, version):
+    dataset = shocked(fields=["velocity_x", "velocity_y"])
+    dataset["velocity_y"][1, 3, 2, 5] = -999.0
+    path = saved(dataset, tmp_path / "a", "zarr", zarr_format=version)
+    asked = said("zarr", ["velocity_x", "velocity_y"])
+    assert imported(path, asked)[1]["velocity_y"].values[0, 3, 2, 5] == -999.0
+    encoding = {"velocity_y": {"_FillValue": np.float32(-999.0)}}
+    refused(saved(dataset, tmp_path / "b", "zarr", zarr_format=version, encoding=encoding), asked, "(3, 2, 5)")
+
+
+def test_zeros_are_not_missing_where_zarr_fills_with_zero(tmp_path):
+    dataset = shocked(fields=["velocity_y"])
+    assert (dataset["velocity_y"] == 0.0).any()
+    path = saved(dataset, tmp_path / "a", "zarr")
+    edited(path / "velocity_y" / ".zarray", fill_value=0)
+    is_same(imported(path, said("zarr", ["velocity_y"])), dataset)
+
+
 def edited(path, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
@@ -124,6 +144,8 @@ def test_metadata_of_zarr_that_never_end_are_refused(tmp_path):
     for content in ("[" * 100_000, '{"a":' * 50_000, "[]", "9" * 5000, '{"shape": [1' + "0" * 5000 + "]}", " " * 2**21):
         (path / "x" / ".zarray").write_text(content)
         refused(path, said("zarr"), "a.zarr")
+    (path / "x" / ".zarray").write_text((path / "y" / ".zarray").read_text().replace("12", "20") + " " * 2**21)
+    refused(path, said("zarr"), "metadata of at most 1048576 bytes")
 
 
 def test_shards_and_unknown_codecs_of_version_3_are_refused(tmp_path):
@@ -135,6 +157,8 @@ def test_shards_and_unknown_codecs_of_version_3_are_refused(tmp_path):
     refused(path, said("zarr"), "expected codecs", "'numcodecs.pickle'")
     edited(path / "pressure" / "zarr.json", codecs=[plain], data_type="r128")
     refused(path, said("zarr"), "plain numbers")
+    edited(path / "pressure" / "zarr.json", data_type="float32", storage_transformers=[{"name": "x"}])
+    refused(path, said("zarr"), "expected codecs", "'transformers'")
 
 
 PACKERS = (

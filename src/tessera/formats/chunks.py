@@ -137,38 +137,39 @@ def _chunk(place: Path, index: tuple[int, ...], layout: Layout, where: str) -> n
         return np.broadcast_to(np.array(layout.fill, layout.dtype), layout.chunk)
     texts = layout.dtype.kind == "O"
     size = TEXTS if texts else math.prod(layout.chunk) * layout.dtype.itemsize
-    if not path.is_file() or path.stat().st_size > 2 * size + METADATA:
-        raise DataError(f"{where}: chunk {key}: expected a file of at most {size} bytes, got something else")
+    most = 2 * size + METADATA  # of what is packed once more, which may grow
+    if not path.is_file() or path.stat().st_size > most:
+        raise DataError(f"{where}: chunk {key}: expected a file of at most {most} bytes, got something else")
     with told(path, "a whole chunk"):
         content = path.read_bytes()
         for codec, said in layout.codecs:
-            content = _decoded(content, codec, said, size)
+            content = _decoded(content, codec, said, most)
         if not texts and len(content) != size:
             raise DataError(f"{path}: expected a chunk of {size} bytes, got {len(content)}")
         flat = _texts(content, math.prod(layout.chunk)) if texts else np.frombuffer(content, layout.dtype)
         return flat.reshape([layout.chunk[axis] for axis in layout.axes]).transpose(np.argsort(layout.axes))
 
 
-def _decoded(content: bytes, codec: str, said: Mapping[str, Any], size: int) -> bytes:
-    """Undo one codec, and never unpack more than one byte beyond `size`."""
+def _decoded(content: bytes, codec: str, said: Mapping[str, Any], most: int) -> bytes:
+    """Undo one codec, and never unpack more than one byte beyond `most`."""
     if codec in ("zlib", "gzip"):
         stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        unpacked = stream.decompress(content, size + 1)
+        unpacked = stream.decompress(content, most + 1)
         if not stream.eof:
             raise ValueError("a chunk that is cut off, or unpacks to more than it says")
         return unpacked
     if codec in ("zstd", "bz2"):
-        return pyarrow.CompressedInputStream(pyarrow.BufferReader(content), codec).read(size + 1)
+        return pyarrow.CompressedInputStream(pyarrow.BufferReader(content), codec).read(most + 1)
     if codec == "shuffle":
         width = int(said.get("elementsize", 4))
         return np.frombuffer(content, "u1").reshape(width, -1).T.tobytes()
     if codec == "lz4":
-        if int.from_bytes(content[:4], "little") > size:
+        if int.from_bytes(content[:4], "little") > most:
             raise ValueError("a chunk that unpacks to more than it says")
         return numcodecs.LZ4().decode(content)
     if codec == "blosc":
         whole, packed = (int.from_bytes(content[start : start + 4], "little") for start in (4, 12))
-        if len(content) < 16 or packed != len(content) or whole > size:
+        if len(content) < 16 or packed != len(content) or whole > most:
             raise ValueError("a chunk of another length than its header says")
         return numcodecs.Blosc().decode(content)
     return content  # bitround and vlen-utf8 leave nothing to undo here
