@@ -1,5 +1,6 @@
 """A copy of the repository in which Snakemake runs as a user runs it, and which a test may edit."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,6 +74,23 @@ class Checkout:
             timeout=600.0,
             check=False,
         )
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str, command: Sequence[str] | None = None) -> Iterator[subprocess.Popen]:
+        """Run Snakemake meanwhile, or another command, its words in `said.log`; kill it at the end."""
+        with (self.folder / "said.log").open("w") as log:
+            process = subprocess.Popen(
+                command or self.command(*arguments), cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def said(self) -> str:
+        """Return what was said by the run that was started last."""
+        return (self.folder / "said.log").read_text()
 
     def interrupted(
         self, *arguments: str, when: str, by: signal.Signals, overlay: str | Sequence[str] | None = SMOKE

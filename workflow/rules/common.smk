@@ -1,10 +1,12 @@
 """The study, and every helper of the rules; imports nothing heavy, for each job parses it."""
 
+import logging
 import os
 import sys
 from pathlib import Path
 
 from tessera.errors import ConfigError
+from tessera.failures import Failures
 from tessera.provenance import digest, source_digest
 from tessera.study import Imported, load
 
@@ -41,6 +43,7 @@ RUN = f"results/{STUDY.name}"
 STUDY_FILE = f"{RUN}/study.json"
 ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
 GPU = int(STUDY.device == "cuda")
+GRES = os.environ.get("TESSERA_GRES", "")  # of a site that takes GPUs by --gres alone: "gpu:1"
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
 
 # The sources that several rules depend on, what is particular stands with the rule.
@@ -56,6 +59,33 @@ LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 # `tessera` is found where Snakemake runs unless an environment of the rule brings its own.
 # Snakemake sets OMP_NUM_THREADS to the threads of a job.
 shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; ')
+
+
+if workflow.is_main_process:  # the others are its jobs
+    logging.getLogger("snakemake.logging").addHandler(Failures())
+
+
+def longest_time():
+    """Return the minutes that no job may exceed, as a site says them; refuse anything else in one line."""
+    said = os.environ.get("TESSERA_MAX_RUNTIME") or "1000000"
+    if not said.isdecimal() or int(said) == 0:
+        refuse(f"TESSERA_MAX_RUNTIME: expected minutes, got {said!r}")
+    return int(said)
+
+
+LONGEST = longest_time()
+
+
+def asked(memory, minutes, resumes=False, gpu=0):
+    """Return the resources of a rule: more memory at each attempt, and more time unless the job resumes.
+
+    Memory is in MB. A GPU is asked for by the name that the site takes, see docs/cluster.md.
+    """
+    names = {"gres": GRES} if gpu and GRES else {"gpu": gpu}
+    return names | {
+        "mem_mb": lambda wildcards, attempt: memory * attempt,
+        "runtime": lambda wildcards, attempt: min(minutes * (1 if resumes else attempt), LONGEST),
+    }
 
 
 def write_study():

@@ -13,9 +13,7 @@ rule design:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
-        gpu=0,
+        **asked(memory=1000, minutes=10),
     params:
         study=STUDY_FILE,
         section=design_section,
@@ -39,9 +37,7 @@ rule cases:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
-        gpu=0,
+        **asked(memory=1500, minutes=240),
     params:
         study=STUDY_FILE,
         section=ensemble_section,
@@ -69,9 +65,7 @@ rule ensemble:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=0,
+        **asked(memory=3000, minutes=60),
     params:
         study=STUDY_FILE,
         section=ensemble_section,
@@ -98,9 +92,7 @@ rule adopted:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=0,
+        **asked(memory=3000, minutes=60),
     params:
         study=STUDY_FILE,
         section=ensemble_section,
@@ -125,9 +117,7 @@ rule scales:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
-        gpu=0,
+        **asked(memory=2000, minutes=30),
     params:
         study=STUDY_FILE,
         section=ensemble_section,

@@ -17,9 +17,7 @@ rule prediction:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=16000,
-        runtime=240,
-        gpu=GPU,
+        **asked(memory=8000, minutes=240, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("seed", "evaluation.start", "evaluation.samples"),
@@ -45,9 +43,7 @@ rule scores:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=0,
+        **asked(memory=4000, minutes=120),
     params:
         study=STUDY_FILE,
         section=section("evaluation"),
@@ -81,9 +77,7 @@ rule report_page:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
-        gpu=0,
+        **asked(memory=4000, minutes=60),
     params:
         study=STUDY_FILE,
         section=digest(CONTENT),

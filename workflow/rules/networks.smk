@@ -22,9 +22,7 @@ rule tokenizer:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=8000,
-        runtime=1440,
-        gpu=GPU,
+        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("seed", "tokenizer"),
@@ -52,9 +50,7 @@ rule latents:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=8000,
-        runtime=60,
-        gpu=GPU,
+        **asked(memory=4000, minutes=60, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("tokenizer"),
@@ -79,9 +75,7 @@ rule reconstructions:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=8000,
-        runtime=60,
-        gpu=GPU,
+        **asked(memory=4000, minutes=60, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("tokenizer"),
@@ -107,9 +101,7 @@ rule decoupled:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=8000,
-        runtime=1440,
-        gpu=GPU,
+        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
@@ -139,9 +131,7 @@ rule coupled:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=16000,
-        runtime=2880,
-        gpu=GPU,
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
@@ -173,9 +163,7 @@ rule transfer:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=16000,
-        runtime=2880,
-        gpu=GPU,
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=training_section("dynamics.transfer"),
@@ -204,9 +192,7 @@ rule parcv2:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=16000,
-        runtime=2880,
-        gpu=GPU,
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=training_section("rivals.parcv2"),
@@ -235,9 +221,7 @@ rule cnext:
         ENVIRONMENT
     threads: NETWORK_THREADS
     resources:
-        mem_mb=16000,
-        runtime=2880,
-        gpu=GPU,
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU),
     params:
         study=STUDY_FILE,
         section=training_section("rivals.cnext"),
