@@ -57,3 +57,14 @@ def browser(tmp_path_factory):
     driver = selenium.Chrome(options=options, service=selenium.ChromeService(str(CHROMEDRIVER)))
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """Return a copy of the repository in which the smoke study was run undisturbed; only to be read."""
+    from tests.workflow.checkout import Checkout
+
+    copy = Checkout(tmp_path_factory.mktemp("smoke") / "tessera", sources=False)
+    result = copy.snakemake("--show-failed-logs")
+    assert result.returncode == 0, result.stdout
+    return copy

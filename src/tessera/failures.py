@@ -5,6 +5,7 @@ only): the Snakefile listens in every run.
 """
 
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,11 +50,20 @@ def line(rule: str, message: object, outputs: Sequence[str], logs: Sequence[str]
     logs
         Its logs; the first is that of its command, whose last line is the reason where there is one.
     """
-    said = [" ".join(str(message).split())] if message else []
+    said = [_word(str(message))] if message else []
     said += _last_words(Path(logs[0])) if logs else []
     reasons = "; ".join(reason[:LONGEST] for reason in said) or "no word of why"
     where = f"; logs: {' '.join(logs)}" if logs else ""
     return f"FAILED {rule} {outputs[0] if outputs else ''}: {reasons}{where}"
+
+
+def _word(message: str) -> str:
+    """Return what an executor says in short: of Slurm's many words, job and state."""
+    slurm = re.search(r"SLURM-job '(\S+)' failed, SLURM status is: '(\w+)'(?:\. (Reasons?: [^\n]*))?", message)
+    if slurm is None:
+        return " ".join(message.split())
+    number, state, reason = slurm.groups()
+    return f"{state} by Slurm, job {number}" + (f", {reason.rstrip('.')}" if reason else "")
 
 
 def _last_words(log: Path) -> list[str]:

@@ -4,7 +4,7 @@
 itself in every later one. Everything else that happens is done to Slurm and to Snakemake, while real jobs run.
 """
 
-import re
+import shutil
 import sys
 import time
 from collections import defaultdict
@@ -54,7 +54,7 @@ class Mishaps:
         self.process.wait()
         self.cluster.run("scancel", *(str(job.number) for job in self.jobs() if job.state in {"RUNNING", "PENDING"}))
         self.wait(lambda: not [job for job in self.jobs() if job.state in {"RUNNING", "COMPLETING"}], "no jobs")
-        (self.copy.folder / "bin" / "late").rmdir()
+        shutil.rmtree(self.copy.folder / "bin" / "late", ignore_errors=True)
         self.told["locked"] = self.site.snakemake(self.copy).stdout
         unlocked = self.copy.snakemake("--unlock")
         assert unlocked.returncode == 0, unlocked.stdout
@@ -117,6 +117,7 @@ def reference(tmp_path_factory):
 @pytest.fixture(scope="module")
 def mishaps(site, reference):
     """Return the run on which everything went wrong once, ended."""
+    assert reference[1].poll() is None, "expected the reference to run beside it"
     copy = site.checkout("mishaps")
     command = copy.folder / "bin" / "tessera"
     command.parent.mkdir()

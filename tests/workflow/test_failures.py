@@ -27,16 +27,17 @@ def test_a_failed_job_is_one_line_with_its_reason_and_its_log(finished):
     lines = [text for text in result.stdout.splitlines() if text.startswith("FAILED")]
     assert lines == [
         f"FAILED scales {SCALES}: tessera scales: results/smoke/ensembles/meso.json: expected a JSON object, "
-        "Expecting value: line 1 column 1 (char 0); logs: results/smoke/logs/scales/meso.log"
+        "got Expecting value: line 1 column 1 (char 0); logs: results/smoke/logs/scales/meso.log"
     ]
 
 
 def test_what_the_executor_says_comes_first_and_every_log_is_named(tmp_path):
     log = tmp_path / "cases.log"
     log.write_text('started\ntessera: case 3: expected a finite pressure\n{"event": "failed"}\n\n')
-    said = line("cases", "SLURM-job '7' failed,\n  SLURM status is: 'TIMEOUT'.", ["shard.json"], [str(log), "7.log"])
+    message = "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'. Detailed failure reason unavailable."
+    said = line("cases", message, ["shard.json"], [str(log), "7.log"])
     assert said == (
-        "FAILED cases shard.json: SLURM-job '7' failed, SLURM status is: 'TIMEOUT'.; "
+        "FAILED cases shard.json: TIMEOUT by Slurm, job 7; "
         f"tessera: case 3: expected a finite pressure; logs: {log} 7.log"
     )
 

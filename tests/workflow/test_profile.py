@@ -41,6 +41,10 @@ def test_each_attempt_gets_more_memory_and_more_time_unless_it_resumes(asked):
         assert int(request["runtime"]) == (1 if rule in TRAININGS else 3) * int(first[rule]["runtime"]), rule
 
 
+def test_gpus_are_asked_for_where_the_study_wants_them(asked):
+    assert {rule for rule, request in asked(*PROFILE).items() if request["gpu"] == "1"} == NETWORKS
+
+
 def test_no_attempt_asks_for_more_time_than_the_site_has(asked):
     requests = asked(*PROFILE, "--attempt", "3", TESSERA_MAX_RUNTIME="1000")
     assert max(int(request["runtime"]) for request in requests.values()) == 1000
@@ -51,8 +55,6 @@ def test_a_site_of_gres_is_asked_so_and_only_where_a_gpu_is_wanted(asked, study,
     requests = asked(*PROFILE, overlay=study, TESSERA_GRES="gpu:a100:1")
     assert {rule for rule, request in requests.items() if request.get("gres") == "gpu:a100:1"} == asking
     assert {request.get("gpu", "0") for request in requests.values()} == {"0"}
-    usual = asked(*PROFILE, overlay=study)
-    assert {rule for rule, request in usual.items() if request["gpu"] == "1"} == asking
 
 
 def test_values_of_a_site_come_from_a_profile_of_its_own(asked, tmp_path):

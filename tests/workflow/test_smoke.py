@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from tessera.data import schema, store
-from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slow
 MODELS = ("tessera", "parcv2", "cnext")
@@ -20,18 +19,9 @@ every_scale = pytest.mark.parametrize("scale", CASES)
 every_run = pytest.mark.parametrize(("scale", "model", "cases"), RUNS)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A copy of the repository in which the smoke study was run."""
-    copy = Checkout(tmp_path_factory.mktemp("smoke") / "tessera", sources=False)
-    result = copy.snakemake("--show-failed-logs")
-    assert result.returncode == 0, result.stdout
-    return copy
-
-
 @pytest.fixture
-def results(finished):
-    return finished.folder / "results" / "smoke"
+def results(smoke):
+    return smoke.folder / "results" / "smoke"
 
 
 def ensemble(results, scale):
@@ -42,8 +32,8 @@ def prediction(results, scale, model, cases):
     return store.open_zarr(results / "predictions" / scale / model / f"n{cases}_s0_test.json")
 
 
-def test_a_second_run_has_nothing_to_do(finished):
-    assert finished.planned() == {}
+def test_a_second_run_has_nothing_to_do(smoke):
+    assert smoke.planned() == {}
 
 
 @every_scale
@@ -134,7 +124,7 @@ def test_nothing_half_written_is_left(results):
 def test_a_rules_command_gives_the_same_file_by_hand(finished, results, tmp_path):
     again = tmp_path / "micro.json"
     ensemble_file = results / "ensembles" / "micro.json"
-    said = finished.tessera(
+    said = smoke.tessera(
         "scales",
         "--study",
         results / "study.json",
@@ -150,6 +140,6 @@ def test_a_rules_command_gives_the_same_file_by_hand(finished, results, tmp_path
 
 
 def test_snakemakes_own_report_can_be_made(finished, tmp_path):
-    result = finished.snakemake("--report", str(tmp_path / "report.zip"))
+    result = smoke.snakemake("--report", str(tmp_path / "report.zip"))
     assert result.returncode == 0, result.stdout
     assert (tmp_path / "report.zip").stat().st_size > 100_000

@@ -1,0 +1,88 @@
+"""The smoke study under fire: processes are killed in every stage, and the results are those of a quiet run."""
+
+import csv
+import json
+import os
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from tests.chaos.driver import Chaos, ended
+from tests.slurm.outputs import digests
+from tests.workflow.checkout import Checkout
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("TESSERA_CHAOS_KILLS", "17"))
+SEED = int(os.environ.get("TESSERA_CHAOS_SEED", "0"))
+COMMANDS = {  # the stage that each rule runs, where they have different names
+    "cases": "simulate",
+    "ensemble": "assemble",
+    "latents": "encode",
+    "prediction": "predict",
+    "reconstructions": "reconstruct",
+    "scores": "score",
+} | {rule: f"fit {rule}" for rule in ("tokenizer", "decoupled", "coupled", "transfer", "parcv2", "cnext")}
+
+
+def seconds(copy):
+    """Return what the jobs of each stage took, from Snakemake's benchmarks [s]."""
+    folder = copy.folder / "results" / "smoke" / "benchmarks"
+    found = {}
+    for path in folder.rglob("*.tsv"):
+        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        with path.open() as table:
+            found[COMMANDS.get(rule, rule)] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory, smoke):
+    """Return the study that was killed in every stage, done at last."""
+    copy = Checkout(tmp_path_factory.mktemp("chaos") / "tessera", sources=False)
+    reference = digests(smoke.folder / "results" / "smoke")
+
+    def accepted():
+        """No output is ever there that is not whole and right."""
+        wrong = {
+            path: digest
+            for path, digest in digests(copy.folder / "results" / "smoke").items()
+            if digest != reference.get(path)
+        }
+        assert not wrong, (sorted(wrong), driver.kills[-5:])
+
+    driver = Chaos(copy, seconds(smoke), KILLS, SEED, accepted)
+    driver.run(time.monotonic() + 3600.0)
+    ended(copy, 60.0)
+    return driver
+
+
+def test_every_stage_was_killed(chaos, smoke, capsys):
+    assert len(chaos.kills) >= KILLS
+    assert set(chaos.stages) == set(seconds(smoke))
+    with capsys.disabled():
+        by, targets = (Counter(getattr(kill, name) for kill in chaos.kills) for name in ("by", "target"))
+        table = {"kills": len(chaos.kills), "by": by, "targets": targets, "stages": chaos.stages}
+        sys.stdout.write(f"\n{json.dumps(table | {'starts': chaos.starts, 'unlocks': chaos.unlocks})}\n")
+
+
+def test_an_undisturbed_rerun_finishes(chaos):
+    result = chaos.copy.snakemake("--workflow-profile", "workflow/profiles/default")
+    assert result.returncode == 0, result.stdout
+    assert chaos.copy.planned() == {}
+
+
+def test_every_output_is_that_of_a_quiet_run(chaos, smoke):
+    ours, theirs = (digests(copy.folder / "results" / "smoke") for copy in (chaos.copy, smoke))
+    assert len(theirs) > 100
+    assert ours == theirs
+
+
+def test_nothing_half_written_is_left(chaos):
+    assert not [path for path in (chaos.copy.folder / "results").rglob("*.part")]
+
+
+def test_no_traceback_was_shown(chaos):
+    for said in chaos.said:
+        assert "Traceback" not in said, said[said.index("Traceback") - 2000 :][:6000]
