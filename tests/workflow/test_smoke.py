@@ -121,7 +121,7 @@ def test_nothing_half_written_is_left(results):
     assert not [path for path in results.rglob("*") if path.suffix in {".part", ".tmp"} or path.name.startswith(".tmp")]
 
 
-def test_a_rules_command_gives_the_same_file_by_hand(finished, results, tmp_path):
+def test_a_rules_command_gives_the_same_file_by_hand(smoke, results, tmp_path):
     again = tmp_path / "micro.json"
     ensemble_file = results / "ensembles" / "micro.json"
     said = smoke.tessera(
@@ -139,7 +139,7 @@ def test_a_rules_command_gives_the_same_file_by_hand(finished, results, tmp_path
     assert again.read_bytes() == (results / "scales" / "micro.json").read_bytes()
 
 
-def test_snakemakes_own_report_can_be_made(finished, tmp_path):
+def test_snakemakes_own_report_can_be_made(smoke, tmp_path):
     result = smoke.snakemake("--report", str(tmp_path / "report.zip"))
     assert result.returncode == 0, result.stdout
     assert (tmp_path / "report.zip").stat().st_size > 100_000
