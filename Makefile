@@ -17,7 +17,7 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm lint format bench docs-check docs clean clean-results
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check docs clean clean-results
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -62,6 +62,10 @@ test: environment ## run every test, the smoke study included
 test-slurm: environment ## the smoke study and its mishaps on a real Slurm, started and stopped by the test; root and Debian
 	@echo "test-slurm: a real Slurm on the loopback; installed by apt-get where it is missing"
 	@python -m pytest -m slurm tests/slurm
+
+chaos: environment ## kill processes of the smoke study 100 times, in every stage, and compare its results with a quiet run
+	@echo "chaos: TESSERA_CHAOS_KILLS=$${TESSERA_CHAOS_KILLS:-100}"
+	@TESSERA_CHAOS_KILLS=$${TESSERA_CHAOS_KILLS:-100} python -m pytest tests/chaos
 
 lint: environment ## style, types, layers, workflow and spelling
 	@echo "lint: ruff, mypy, import-linter, snakefmt, snakemake --lint, codespell"
