@@ -55,6 +55,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tree_digest(folder: Path) -> str:
+    """Return the SHA-256 of all files in a folder, their names and contents, as 64 hexadecimal digits."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(file.relative_to(folder).as_posix().encode())
+        total.update(bytes.fromhex(file_digest(file)))
+    return total.hexdigest()
+
+
 @cache
 def git_revision() -> str:
     """Return the commit of the sources, with `+` when they were edited since, or `unknown`."""

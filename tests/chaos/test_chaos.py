@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
+from tessera.data.outputs import digests
 from tests.chaos.driver import Chaos, ended
-from tests.slurm.outputs import digests
 from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def test_an_undisturbed_rerun_finishes(chaos):
 
 def test_every_output_is_that_of_a_quiet_run(chaos, smoke):
     ours, theirs = (digests(copy.folder / "results" / "smoke") for copy in (chaos.copy, smoke))
-    assert len(theirs) > 100
+    assert len(theirs) > 50
     assert ours == theirs
 
 

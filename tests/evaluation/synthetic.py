@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from tessera.data import files, schema, store
+from tessera.data import files, ledger, schema, store
 from tessera.evaluation import scores, summary
 from tessera.study import Study, load
 
@@ -58,7 +58,7 @@ def ensemble(scale="meso", *, shape=None, splits=None, blobs=6, seed=3):
     )
     described = schema.describe(dataset)
     described.attrs |= {"study": "synthetic", "scale": scale, "section_digest": "0" * 16, "source_digest": "1" * 16}
-    described.attrs |= {"core_seconds": 12.0 * count, "git_revision": "unknown", "version": "0", "title": scale}
+    described.attrs |= {"git_revision": "unknown", "version": "0", "title": scale}
     described.attrs["versions"] = json.dumps({"python": "3", "numpy": "2"})
     return described
 
@@ -79,7 +79,7 @@ def prediction(truth, model, n_meso, seed, *, scale="meso", noise=0.1, members=0
         test[name] = (dims, (moved if members else moved[0]).astype("float32"))
     test = schema.describe(test)
     test.attrs |= {"model": model, "n_meso": n_meso, "seed": seed, "scale": scale, "split": "test"}
-    test.attrs |= {"start_frame": START, "prediction_core_seconds": 0.8, "training_core_seconds": 60.0}
+    test.attrs |= {"start_frame": START}
     return test
 
 
@@ -88,12 +88,14 @@ def results(folder: Path) -> Path:
     for scale in ("micro", "meso"):
         truth, found = ensemble(scale), {}
         store.save_zarr(truth, folder / "ensembles" / f"{scale}.json", {"scale": scale})
+        ledger.write(folder / "ensembles" / f"{scale}.json", {"core_seconds": 12.0 * truth.sizes["case"]})
         for model, n_meso, seed in runs(scale):
             noise, lag = MARRED[model]
             members = MEMBERS.get(model, 0)
             made = prediction(truth, model, n_meso, seed, scale=scale, noise=noise, lag=lag, members=members)
             path = folder / "predictions" / scale / model / f"n{n_meso}_s{seed}_test.json"
             store.save_zarr(made, path)
+            ledger.write(path, {"core_seconds": 0.8})
             found[str(path)] = made
         table = scores.table(truth, found, scale=scale, threshold=THRESHOLD, start=START)
         table.attrs["study"] = "synthetic"
@@ -155,9 +157,10 @@ def _histories(folder: Path) -> None:
     for number, name in enumerate(names):
         lines = []
         for epoch in range(1, 9):
-            line = {"stage": "only", "epoch": epoch, "updates": 100 * epoch, "core_seconds": 5.0 * epoch}
+            line = {"stage": "only", "epoch": epoch, "updates": 100 * epoch}
             line |= {"learning_rate": 1e-3, "loss_fields": 0.4 / (epoch + number), "loss_hot": 0.1 / (epoch + number)}
             if epoch % 2 == 0:  # a validation that would cost more than the training is left out
                 line["error"] = 0.6 / (epoch + number) + 0.01
             lines.append(json.dumps(line) + "\n")
         files.write_text(folder / f"{name}.jsonl", "".join(lines))
+        ledger.write(folder / f"{name}.jsonl", {"core_seconds": 40.0})

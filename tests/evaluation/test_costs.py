@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
@@ -22,27 +21,29 @@ def measured(folder, name, s=10.0, cpu_time=9.0, max_rss=200.0):
     return path
 
 
-def simulations(core_seconds, split):
-    """Return an ensemble that cost so much, all of its cases together."""
-    attrs = {} if core_seconds is None else {"core_seconds": core_seconds}
-    return xr.Dataset(coords={"case": np.arange(len(split)), "split": ("case", split)}, attrs=attrs)
+def simulations(split):
+    return xr.Dataset(coords={"case": np.arange(len(split)), "split": ("case", split)})
 
 
 def predicted(model, n_meso, seed=0, training=60.0, prediction=4.0, cases=2, members=0):
+    """Return a prediction, and what was spent on it by name."""
     shape = ((members,) if members else ()) + (cases, 2, 2, 2)
     dims = ("sample", *schema.DIMS) if members else schema.DIMS
     attrs = {"model": model, "n_meso": n_meso, "seed": seed}
-    attrs |= {"training_core_seconds": training, "prediction_core_seconds": prediction}
-    return xr.Dataset({"temperature": (dims, np.zeros(shape))}, coords={"case": np.arange(cases)}, attrs=attrs)
+    name = f"{model}/n{n_meso}_s{seed}"
+    spent = {f"models/{name}": training, f"predictions/meso/{name}_test": prediction}
+    return xr.Dataset({"temperature": (dims, np.zeros(shape))}, coords={"case": np.arange(cases)}, attrs=attrs), spent
 
 
 def bill(*predictions, meso=1000.0, micro=80.0, shared=300.0):
     """Return the bill where ten meso cases cost `meso`, and four micro cases, three to learn from, `micro`."""
+    spent = {"ensembles/meso": meso, "ensembles/micro": micro, "models/coupled": shared}
+    for _, ours in predictions:
+        spent |= ours
     found = costs.bill(
-        {str(number): one for number, one in enumerate(predictions)},
-        simulations(meso, ["train"] * 8 + ["test"] * 2),
-        simulations(micro, MICRO_SPLIT),
-        shared,
+        {next(reversed(ours)).removeprefix("predictions/"): one for one, ours in predictions},
+        {"meso": simulations(["train"] * 8 + ["test"] * 2), "micro": simulations(MICRO_SPLIT)},
+        {name: seconds for name, seconds in spent.items() if seconds is not None},
     )
     return found.set_index(["model", "n_meso"])
 
@@ -95,11 +96,11 @@ def test_models_are_billed_in_the_order_of_the_report():
     assert [model for model, _ in found.index] == ["tessera", "parcv2", "cnext", "other"]
 
 
-def test_shared_training_is_the_end_of_the_histories_before_meso():
-    record = pd.DataFrame({"core_seconds": [5.0, 12.0]})
-    names = ("tokenizer/pressure", "tokenizer/temperature", "decoupled/pressure", "coupled", "transfer", "parcv2/n4_s0")
-    assert costs.shared_training(dict.fromkeys(names, record)) == 48.0
-    assert math.isnan(costs.shared_training({"coupled": record, "tokenizer/pressure": pd.DataFrame({"epoch": [1]})}))
+def test_shared_training_is_that_before_meso():
+    names = ("tokenizer/pressure", "tokenizer/temperature", "decoupled/pressure", "coupled", "tessera/n1_s0")
+    spent = {f"models/{name}": 12.0 for name in names} | {"ensembles/micro": 12.0, "models/parcv2/n4_s0": 12.0}
+    assert costs.shared_training(spent) == 48.0
+    assert math.isnan(costs.shared_training(spent | {"models/tokenizer/pressure": math.nan}))
 
 
 def test_benchmarks_know_stage_scale_and_job(tmp_path):
@@ -178,7 +179,7 @@ def test_the_chart_has_a_bar_per_stage_as_long_as_its_cost(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.8, "0.8 s"), (99.4, "99.4 s"), (1234.0, "1,234 s"), (360000.0, "100 h"), (math.nan, "undefined")],
+    [(0.8, "0.8 s"), (99.4, "99.4 s"), (1234.0, "1,234 s"), (360000.0, "100 h"), (math.nan, "unknown")],
 )
 def test_core_seconds_are_told_in_three_digits(value, text):
     assert costs.seconds(value) == text

@@ -125,14 +125,14 @@ def test_a_prediction_without_error_or_without_bound_has_no_point_and_no_warning
 
 def record(training, validation, model="tessera"):
     made = pd.DataFrame({"progress": [1.0, 2.0, 3.0], "training": training, "validation": validation})
-    made.attrs |= {"progress": "core-seconds", "model": model}
+    made.attrs |= {"progress": "updates", "model": model}
     return made
 
 
 def test_histories_show_training_and_every_validation_there_was():
     made = {"coupled": record([3.0, 2.0, 1.0], [0.5, np.nan, 0.3]), "zero": record([0.0] * 3, [np.nan] * 3, "parcv2")}
     coupled, zero = curves.histories(made).axes
-    assert coupled.get_title() == "coupled" and coupled.get_xlabel() == "core-seconds"
+    assert coupled.get_title() == "coupled" and coupled.get_xlabel() == "updates"
     assert line(coupled, "training").get_ydata().tolist() == [3.0, 2.0, 1.0]
     assert line(coupled, "validation").get_xdata().tolist() == [1.0, 3.0]  # a line from the first to the last
     assert line(coupled, "validation").get_ydata().tolist() == [0.5, 0.3]

@@ -92,11 +92,12 @@ def test_the_verdict_is_the_sentence_about_these_numbers(named, short):
 
 def test_costs_are_those_of_the_bill(results, elements, named):
     study, evidence = synthetic.study(), results / "predictions" / "meso"
-    stores = [evidence / model / f"n{n}_s{s}_test.json" for model, n, s in synthetic.runs("meso")]
-    opened = {str(path): evaluation.store.open_zarr(path) for path in stores}
-    both = [evaluation.store.open_zarr(results / "ensembles" / f"{scale}.json") for scale in ("meso", "micro")]
-    shared = 40.0 * (2 * len(study.tokenizer.fields) + 1)
-    bill = costs.bill(opened, *both, shared)
+    stores = [f"{model}/n{n}_s{s}" for model, n, s in synthetic.runs("meso")]
+    opened = {name: evaluation.store.open_zarr(evidence / f"{name}_test.json") for name in stores}
+    both = {scale: evaluation.store.open_zarr(results / f"ensembles/{scale}.json") for scale in ("meso", "micro")}
+    spent = {f"predictions/{name}": 0.8 for name in stores} | {f"models/{name}": 40.0 for name in stores}
+    spent |= {f"ensembles/{scale}": 12.0 * one.sizes["case"] for scale, one in both.items()}
+    bill = costs.bill(opened, both, spent | {"models/coupled": 40.0 * (2 * len(study.tokenizer.fields) + 1)})
     start = elements.index(named["table-costs-models"])
     cells = [one for one in elements[start:] if one.tag == "td"]
     rows = [cells[8 * row : 8 * row + 8] for row in range(len(bill))]
@@ -119,7 +120,7 @@ def test_every_figure_has_a_whole_file_and_every_file_a_figure(results, elements
     assert linked == set(made) and len(made) == 15
     for content in made.values():
         assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF")
-    assert sorted(path.name for path in (results / "report").iterdir()) == ["figures", "index.html"]
+    assert sorted(path.name for path in (results / "report").iterdir()) == ["figures", "index.html", "outputs.json"]
 
 
 def test_pictures_are_as_large_as_the_page_says(elements):

@@ -24,7 +24,7 @@ def saved(tmp_path):
         {name: Statistics(1.0, 2.0, 0.0, 3.0) for name in names},
         {name: Scale(1.0, 2.0) for name in names},
         {"study": "demo", "model": "cnext", "n_meso": 2, "seed": 0},
-        {"core_seconds": 1.5, "updates": 3},
+        {"error": 1.5, "updates": 3},
     )
     save(checkpoint, tmp_path / "cnext.safetensors")
     return checkpoint, tmp_path / "cnext.safetensors"
@@ -38,6 +38,13 @@ def test_a_checkpoint_read_back_predicts_the_same(saved):
         one, two = checkpoint.module(state), again.module(state)
     assert all(torch.equal(one[name], two[name]) for name in state)
     assert again[2:] == checkpoint[2:]
+
+
+def test_equal_checkpoints_are_equal_files(saved, tmp_path):
+    checkpoint, path = saved
+    for number in range(5):  # the library orders its header at random
+        save(checkpoint, tmp_path / f"{number}.safetensors")
+        assert (tmp_path / f"{number}.safetensors").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize(

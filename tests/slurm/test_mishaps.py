@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.outputs import digests
+from tessera.data.outputs import digests
 from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slurm
@@ -183,5 +183,5 @@ def test_the_results_are_those_of_a_run_without_slurm(mishaps, reference):
     copy, process = reference
     assert process.wait(600.0) == 0
     ours, theirs = (digests(one.folder / "results" / "smoke") for one in (mishaps.copy, copy))
-    assert len(ours) > 100
+    assert len(ours) > 50
     assert ours == theirs

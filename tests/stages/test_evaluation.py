@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tessera.data import files, schema, store
+from tessera.data import files, ledger, outputs, schema, store
 from tessera.errors import DataError
 from tessera.evaluation import summary
 from tessera.stages import evaluation, write_study
@@ -129,7 +129,7 @@ def test_score_refuses_a_prediction_of_another_grid_by_its_path(copied, tmp_path
 
 def test_the_report_is_one_page_and_its_figures(results):
     made = listing(results / "report")
-    assert [name for name in made if not name.endswith(".pdf")] == ["figures", "index.html"]
+    assert [name for name in made if not name.endswith(".pdf")] == ["figures", "index.html", "outputs.json"]
     assert {"figures/costs.pdf", "figures/rollout_meso_temperature.pdf", "figures/training.pdf"} <= set(made)
     assert not [path for path in results.rglob("*") if ".part" in path.name]
 
@@ -148,9 +148,9 @@ def test_the_report_is_one_page_and_its_figures(results):
         ("scores/meso.parquet", without_a_run, "expected scores of cnext 2 0, found none"),
         (HISTORY, gone, "expected the history of a training, found none"),
         (HISTORY, truncated, "expected one JSON object per line, got "),
-        (HISTORY, says(""), "expected lines with numbers named core_seconds"),
-        (HISTORY, says("[1, 2]\n"), "expected lines with numbers named core_seconds"),
-        (HISTORY, says('{"core_seconds": "much"}\n'), "expected lines with numbers named core_seconds"),
+        (HISTORY, says(""), "expected lines with numbers named updates"),
+        (HISTORY, says("[1, 2]\n"), "expected lines with numbers named updates"),
+        (HISTORY, says('{"updates": "much"}\n'), "expected lines with numbers named updates"),
         ("models/tessera/n2_s0.jsonl", gone, "expected the history of a training, found none"),
         ("models/decoupled/velocity_y.jsonl", gone, "expected the history of a training, found none"),
         ("benchmarks/scores/meso.tsv", says("nothing\n"), "expected columns s, cpu_time, max_rss"),
@@ -163,6 +163,28 @@ def test_the_report_refuses_by_name_and_writes_nothing(copied, path, harm, said)
         evaluation.report(synthetic.study(), copied, copied / "report" / "index.html")
     assert "\n" not in str(caught.value)
     assert listing(copied) == before
+
+
+def test_reports_of_equal_results_differ_in_what_was_measured_alone(results, copied):
+    for name in ("ensembles/meso.json", "models/coupled.jsonl", "predictions/meso/parcv2/n4_s0_test.json"):
+        ledger.write(copied / name, {"core_seconds": 777.0})
+    (copied / "benchmarks" / "scores" / "meso.tsv").unlink()
+    evaluation.report(synthetic.study(), copied, copied / "report" / "index.html")
+    ours, theirs = ((folder / outputs.PAGE).read_text() for folder in (results, copied))
+    assert ours != theirs and outputs.unmeasured(ours) == outputs.unmeasured(theirs)
+    assert outputs.digests(results) == outputs.digests(copied) == outputs.recorded(copied / outputs.RECORD)
+    costs = "report/figures/costs.pdf"
+    assert (results / costs).read_bytes() != (copied / costs).read_bytes()
+
+
+def test_what_a_run_cost_may_be_unknown(copied):
+    for folder in copied.rglob(ledger.FOLDER):
+        shutil.rmtree(folder)
+    shutil.rmtree(copied / "benchmarks")
+    files.write_text(ledger.place(copied / "ensembles" / "micro.json"), "{")
+    evaluation.report(synthetic.study(), copied, copied / "report" / "index.html")
+    measured = (copied / outputs.PAGE).read_text().split(outputs.MEASURED[0])[1]
+    assert "Simulations took unknown at micro scale and unknown at meso scale" in measured
 
 
 def test_a_report_that_fails_half_way_leaves_the_one_before(copied, monkeypatch):
@@ -183,12 +205,12 @@ def test_a_report_that_fails_half_way_leaves_the_one_before(copied, monkeypatch)
 
 
 def test_histories_may_hold_what_training_writes(copied):
-    lines = [{"stage": "only", "epoch": 1, "core_seconds": 1.5, "loss_fields": 0.1, "error": np.inf}]
-    lines += [{"stage": "only", "epoch": 2, "core_seconds": 3.0, "loss_fields": 0.1, "error": np.nan}]
+    lines = [{"stage": "only", "epoch": 1, "updates": 4, "loss_fields": 0.1, "error": np.inf}]
+    lines += [{"stage": "only", "epoch": 2, "updates": 8, "loss_fields": 0.1, "error": np.nan}]
     path = copied / HISTORY
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     gathered = evaluation._gather(synthetic.study(), copied)
-    assert gathered.histories["tokenizer/pressure"]["core_seconds"].tolist() == [1.5, 3.0]
+    assert gathered.histories["tokenizer/pressure"]["updates"].tolist() == [4, 8]
     names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.SIMULATED} | {"coupled"}
     assert set(gathered.histories) == names | {"tessera/n2_s0", "parcv2/n4_s0", "cnext/n2_s0"}
 

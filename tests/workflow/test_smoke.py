@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+<<<<<<< HEAD
 from tessera.data import schema, store
+=======
+from tessera.data import ledger, outputs, schema, store
+from tests.workflow.checkout import Checkout
+>>>>>>> observe
 
 pytestmark = pytest.mark.slow
 MODELS = ("tessera", "parcv2", "cnext")
@@ -115,6 +120,15 @@ def test_every_job_left_a_log_and_a_benchmark(results):
     jobs = 2 + 4 + 2 + 2 + 5 + 2 + 1 + 5 + 1 + 1 + 2 + 6 + 2 + 1
     assert len(list((results / "benchmarks").rglob("*.tsv"))) == jobs
     assert len(list((results / "logs").rglob("*.log"))) == jobs
+
+
+def test_the_checksums_of_all_outputs_are_recorded_and_what_they_cost(results):
+    found = outputs.digests(results)
+    assert outputs.recorded(results / outputs.RECORD) == found
+    assert {"study.json", "report/index.html", "scores/meso.csv", "ensembles/micro.zarr"} <= set(found)
+    for name in found:
+        if name.startswith(("ensembles/", "models/", "predictions/", "cases/")) and name.endswith(("json", "jsonl")):
+            assert ledger.number(ledger.read(results / name), "core_seconds") > 0.0, name
 
 
 def test_nothing_half_written_is_left(results):

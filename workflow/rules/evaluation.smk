@@ -63,6 +63,7 @@ rule report_page:
         histories=histories(),
     output:
         page=report("<results>/report/index.html", category="Report", labels={"page": "the whole report"}),
+        checksums="<results>/report/outputs.json",
         figures=report(
             directory("<results>/report/figures"),
             patterns=["{figure}.pdf"],

@@ -5,7 +5,6 @@ holds its checksum; whoever opens the manifest knows that the store is whole.
 """
 
 import asyncio
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from zarr.core.sync import sync
 
 from tessera.data.files import read_json, short, whole, write_json
 from tessera.errors import DataError
+from tessera.provenance import tree_digest
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
@@ -108,7 +108,7 @@ def _stored(manifest: Path, facts: Mapping[str, Any] | None) -> Iterator[Path]:
     with whole(place) as beside:
         with _alone():
             yield beside
-        checksum = _tree_digest(beside)
+        checksum = tree_digest(beside)
         manifest.unlink(missing_ok=True)  # what was there stays until it can be replaced
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
@@ -140,7 +140,7 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
 def verify(manifest: Path) -> None:
     """Refuse a store that does not have the checksum of its manifest."""
     place, expected = _named(manifest)
-    found = _tree_digest(place)
+    found = tree_digest(place)
     if found != expected:
         raise DataError(
             f"{place}: expected checksum {expected[:12]}, got {found[:12]}; delete {manifest.name} to rebuild it"
@@ -173,12 +173,3 @@ async def _others() -> None:
     """Wait for what the loop of Zarr still does."""
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.gather(*others, return_exceptions=True)
-
-
-def _tree_digest(folder: Path) -> str:
-    total = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        total.update(file.relative_to(folder).as_posix().encode())
-        with file.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
-    return total.hexdigest()

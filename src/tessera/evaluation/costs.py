@@ -32,6 +32,7 @@ STAGES = {
 TINTS = {"transfer": "tessera", "tokenizer": "tessera", "latents": "tessera", "reconstructions": "tessera"}
 TINTS |= {"decoupled": "tessera", "coupled": "tessera", "parcv2": "parcv2", "cnext": "cnext"}
 MEASURED = ("s", "cpu_time", "max_rss")
+SHARED = ("models/tokenizer/", "models/decoupled/", "models/coupled")
 
 
 def benchmarks(folder: Path) -> pd.DataFrame:
@@ -114,17 +115,20 @@ def chart(costs: pd.DataFrame) -> Figure:
     return figure
 
 
-def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Dataset, shared: float) -> pd.DataFrame:
+def bill(
+    predictions: Mapping[str, xr.Dataset], ensembles: Mapping[str, xr.Dataset], spent: Mapping[str, float]
+) -> pd.DataFrame:
     """Return what every model cost at the meso scale, in core-seconds, beside the simulations.
 
     Parameters
     ----------
     predictions
-        Meso prediction stores; their attributes hold training_core_seconds and prediction_core_seconds.
-    meso, micro
-        The ensembles; their attribute core_seconds is the cost of all their cases.
-    shared
-        Training of `tessera` before it sees a meso case: tokenizers and micro dynamics.
+        Meso prediction stores by name.
+    ensembles
+        By scale.
+    spent
+        Core-seconds by name: of the simulations of a scale `ensembles/<scale>`, of a prediction `predictions/<name>`,
+        of a training `models/<name>`. What is missing is not known.
 
     Returns
     -------
@@ -133,10 +137,11 @@ def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Data
     new cases from which the model is cheaper than simulating them: infinite where it never is, `nan` where a
     cost is not known.
     """
-    per_case = float(meso.attrs.get("core_seconds", np.nan)) / meso.sizes["case"]
-    micro_data = float(micro.attrs.get("core_seconds", np.nan)) * _share(micro, "train")
-    rows = []
-    for one in predictions.values():
+    meso, micro = ensembles["meso"], ensembles["micro"]
+    per_case = spent.get("ensembles/meso", np.nan) / meso.sizes["case"]
+    micro_data = spent.get("ensembles/micro", np.nan) * _share(micro, "train")
+    shared, rows = shared_training(spent), []
+    for name, one in predictions.items():
         run, members = scores.run_of(one), one.sizes.get("sample", 1)
         ours = run.model == "tessera"
         rows.append(
@@ -145,8 +150,8 @@ def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Data
                 "n_meso": run.n_meso,
                 "data": per_case * (run.n_meso or 0) + (micro_data if ours else 0.0),
                 "shared": shared if ours else 0.0,
-                "training": float(one.attrs.get("training_core_seconds", np.nan)),
-                "prediction": float(one.attrs.get("prediction_core_seconds", np.nan)) / one.sizes["case"] / members,
+                "training": spent.get(f"models/{_training(run)}", np.nan),
+                "prediction": spent.get(f"predictions/{name}", np.nan) / one.sizes["case"] / members,
             }
         )
     table = pd.DataFrame(rows).groupby(["model", "n_meso"], as_index=False).mean()
@@ -160,19 +165,15 @@ def bill(predictions: Mapping[str, xr.Dataset], meso: xr.Dataset, micro: xr.Data
     return table.assign(rank=rank).sort_values(["rank", "n_meso"], ignore_index=True).drop(columns="rank")
 
 
-def shared_training(histories: Mapping[str, pd.DataFrame]) -> float:
-    """Return the core-seconds of tokenizers and micro dynamics, from the end of their histories; `nan` if unsaid."""
-    total = 0.0
-    for name, record in histories.items():
-        if name.split("/")[0] in {"tokenizer", "decoupled", "coupled"}:
-            total += float(record["core_seconds"].iloc[-1]) if "core_seconds" in record else np.nan
-    return total
+def shared_training(spent: Mapping[str, float]) -> float:
+    """Return the core-seconds of `tessera` before it sees a meso case, tokenizers and micro dynamics."""
+    return sum(value for name, value in spent.items() if name.startswith(SHARED))
 
 
 def seconds(value: float) -> str:
     """Return core-seconds as text of three digits."""
     if pd.isna(value):
-        return "undefined"
+        return "unknown"
     if value >= 1e5:
         return f"{value / 3600:,.0f} h"
     return f"{value:,.0f} s" if value >= 100 else f"{value:.3g} s"
@@ -181,6 +182,11 @@ def seconds(value: float) -> str:
 def named(row) -> str:
     """Return how the run of a row of the bill is called."""
     return curves.label(row.model, row.n_meso)
+
+
+def _training(run: scores.Run) -> str:
+    """Return the name of the training that predicts: `tessera` of no meso case is the coupled map itself."""
+    return f"{run.model}/n{run.n_meso}_s{run.seed}" if run.n_meso else "coupled"
 
 
 def _share(dataset: xr.Dataset, split: str) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tessera.data import outputs
 from tessera.evaluation import figures
 from tessera.evaluation.film import Film
 
@@ -43,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the page: name for links, title, paragraphs, then figures, films and tables."""
+    """A part of the page: name for links, title, paragraphs, then figures, films and tables; what is measured apart."""
 
     name: str
     title: str
@@ -52,6 +53,7 @@ class Section(NamedTuple):
     shown: Sequence[Shown] = ()
     films: Sequence[Film] = ()
     folded: Sequence[Shown] = ()
+    measured: bool = False
 
 
 class Page(NamedTuple):
@@ -70,7 +72,7 @@ def render(page: Page) -> str:
     )
     environment.filters["picture"] = lambda picture: uri(picture, "webp")
     environment.filters["json"] = lambda value: Markup(json.dumps(value).replace("<", "\\u003c"))
-    return environment.get_template("report.html.j2").render(page=page)
+    return environment.get_template("report.html.j2").render(page=page, measured=outputs.MEASURED)
 
 
 def uri(picture: bytes, kind: str) -> str:

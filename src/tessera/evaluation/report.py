@@ -1,7 +1,8 @@
 """The report: what the study's results hold, told on one page that works offline, with its figures as PDF.
 
-Nothing is computed here that is not in the results: scores come from the score tables, costs from histories,
-attributes and Snakemake's benchmarks.
+Nothing is computed here that is not in the results: scores come from the score tables, costs from their records and
+Snakemake's benchmarks. All that was measured, and the machine, stands in one section: the rest of the page, and all
+other figures, are the same to the last byte whenever the results are.
 """
 
 import math
@@ -37,7 +38,7 @@ class Evidence(NamedTuple):
     ensembles
         By scale.
     predictions
-        By scale and by path, dims (case, time, y, x) or led by sample.
+        By scale and by name, such as `meso/tessera/n2_s0_test`, dims (case, time, y, x) or led by sample.
     tables
         Score table by scale.
     reconstruction
@@ -46,6 +47,8 @@ class Evidence(NamedTuple):
         History of every training by its name, such as `tokenizer/pressure`; columns as in the file.
     measured
         What Snakemake measured, as `costs.benchmarks` returns it.
+    spent
+        Core-seconds by name, as `costs.bill` takes them.
     left_out
         Models that the study asks for and the ensembles cannot teach, and why.
     """
@@ -57,6 +60,7 @@ class Evidence(NamedTuple):
     reconstruction: xr.Dataset | None
     histories: Mapping[str, pd.DataFrame]
     measured: pd.DataFrame
+    spent: Mapping[str, float]
     left_out: Mapping[str, str] = {}
 
 
@@ -110,20 +114,16 @@ def _setting(evidence: Evidence) -> Section:
                 Cell(f"{truth.sizes['time']} every {figures.display(schema.interval(truth), 's')}"),
                 Cell("unknown" if velocity is None else page.span(velocity.values, "m s-1")),
                 Cell("unknown" if porosity is None else page.percentages(porosity.values)),
-                Cell(costs.seconds(float(truth.attrs.get("core_seconds", math.nan))) if simulated else "unknown"),
             ]
         )
     columns = ["ensemble", "cases (training / validation / test)", "cells", "stored cell", "snapshots"]
-    columns += ["particle velocity", "porosity", "simulation"]
+    columns += ["particle velocity", "porosity"]
     material = "a material" if all("imported_from" in one.attrs for one in evidence.ensembles.values()) else "HMX"
-    where = machine.describe()
-    memory = f", {where.memory / 2**30:.0f} GiB" if where.memory else ""
     text = [
         f"A shock runs into {material} with pores, from left to right. It collapses the pores; where they were, "
         "hotspots ignite and grow. The models see the first snapshots of a test case and predict all later ones.",
         f"A cell is hot above {settings['evaluation']['hotspot_temperature']:g} K. Errors count snapshots after number "
-        f"{settings['evaluation']['start']}, from which all predictions start. The page was made on {where.processor}, "
-        f"{where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}.",
+        f"{settings['evaluation']['start']}, from which all predictions start.",
     ]
     for scale, truth in evidence.ensembles.items():
         if "imported_from" in truth.attrs:
@@ -236,15 +236,14 @@ def _paired(table: pd.DataFrame, chosen: Mapping[str, int | None]) -> list[Table
 
 
 def _costs(evidence: Evidence, folder: Path) -> Section:
-    shared = costs.shared_training(evidence.histories)
-    bill = costs.bill(evidence.predictions["meso"], evidence.ensembles["meso"], evidence.ensembles["micro"], shared)
+    bill = costs.bill(evidence.predictions["meso"], evidence.ensembles, evidence.spent)
     columns = ["model", "simulations", "shared training", "training", "prediction of a case"]
     columns += ["simulation of a case", "speed-up", "pays off from"]
     rows = []
     for row in bill.itertuples():
         spent = [getattr(row, name) for name in ("data", "shared", "training", "prediction", "simulation")]
         cells = [Cell(costs.named(row)), *(Cell(costs.seconds(value), value) for value in spent)]
-        cells.append(Cell("undefined" if math.isnan(row.speed_up) else f"{row.speed_up:.3g} ×", row.speed_up))
+        cells.append(Cell("unknown" if math.isnan(row.speed_up) else f"{row.speed_up:.3g} ×", row.speed_up))
         cells.append(Cell(_break_even(row.break_even)))
         rows.append(cells)
     caption = (
@@ -255,12 +254,20 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
     stages = costs.stages(evidence.measured)
     note = f"Processor time of all jobs, {costs.seconds(float(stages['core_seconds'].sum()))} together."
     shown = [_save(costs.chart(stages), "costs", folder, note)] if len(stages) else []
-    return Section("costs", "Costs", tables=[Table("costs-models", caption, columns, rows)], shown=shown)
+    where = machine.describe()
+    memory = f", {where.memory / 2**30:.0f} GiB" if where.memory else ""
+    told = {scale: costs.seconds(evidence.spent.get(f"ensembles/{scale}", math.nan)) for scale in ("micro", "meso")}
+    text = [
+        "Measured, so that this section alone differs between two runs of the study. Simulations took "
+        f"{' and '.join(f'{value} at {scale} scale' for scale, value in told.items())}. The page was made on "
+        f"{where.processor}, {where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}."
+    ]
+    return Section("costs", "Costs", text, [Table("costs-models", caption, columns, rows)], shown, measured=True)
 
 
 def _break_even(cases: float) -> str:
     if math.isnan(cases):
-        return "undefined"
+        return "unknown"
     return f"{cases:.0f} case{'s' if cases != 1 else ''}" if math.isfinite(cases) else "never"
 
 
@@ -352,13 +359,13 @@ def _record(name: str, history: pd.DataFrame) -> pd.DataFrame:
     losses = [column for column in history.columns if column.startswith("loss_")]
     record = pd.DataFrame(
         {
-            "progress": history["core_seconds"],
+            "progress": history["updates"],
             "training": history[losses].sum(axis=1, min_count=1),
             "validation": history.get("error", np.nan),
         }
     ).astype(float)
     model = name.split("/")[0]
-    record.attrs |= {"progress": "core-seconds", "model": costs.TINTS.get(model, model)}
+    record.attrs |= {"progress": "updates", "model": costs.TINTS.get(model, model)}
     return record
 
 

@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
     facts
         Provenance: study, digests, versions, what it learned from.
     training
-        What the training cost and reached; `core_seconds` is its own, without those that it stands on.
+        What the training reached; what it cost stands apart from it.
     """
 
     kind: str
@@ -61,7 +61,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "training": json.dumps(checkpoint.training),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()}
-    files.write_bytes(path, safetensors.torch.save(weights, metadata))
+    files.write_bytes(path, _sorted(safetensors.torch.save(weights, metadata)))
 
 
 def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Checkpoint:
@@ -103,6 +103,14 @@ def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Ch
     if study is not None and facts.get("study") != study:
         raise DataError(f"{path}: expected a checkpoint of study {study!r}, got {facts.get('study')!r}")
     return Checkpoint(found, _module(path, found, arguments, weights), statistics, scales, facts, training)
+
+
+def _sorted(content: bytes) -> bytes:
+    """Return the content of a safetensors file with the names in its header sorted: the library's order is random."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def _content(metadata: Mapping[str, str], name: str) -> dict[str, Any]:

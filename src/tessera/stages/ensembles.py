@@ -1,7 +1,8 @@
 """From a study to its ensembles: design, simulate, assemble, scale."""
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tessera.data import card, files, scaling, schema, store
+from tessera.data import card, files, ledger, scaling, schema, store
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
@@ -59,15 +60,22 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
         transient=True,
         disable=not console.is_terminal,
     )
-    made = {}
+    made, paths = {}, {int(case): out.parent / f"case_{case:04d}.nc" for case in cases}
+    spent = _spent(out, [path for path in paths.values() if path.is_file()])
     with bar:
         task = bar.add_task("", total=len(cases) * (what.snapshots - 1), scale=scale, case=int(cases[0]))
-        for position, case in enumerate(map(int, cases)):
+        for position, (case, path) in enumerate(paths.items()):
             bar.update(task, case=case, completed=position * (what.snapshots - 1))
-            path = out.parent / f"case_{case:04d}.nc"
-            _simulate_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
+            result = _simulated_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
+            if result is not None:
+                spent[path.name] = result.attrs.pop("core_seconds")
+                ledger.write(out, {"cases": spent})
+                store.save_netcdf(result, path)
+                log.info("%s: simulated in %.1f core-seconds", path, spent[path.name])
             made[path.name] = file_digest(path)
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
+    together = sum(spent.values()) if spent.keys() == made.keys() else math.nan
+    ledger.write(out, {"cases": spent, "core_seconds": together})
     files.write_json(out, {**whose, "shard": shard, "cases": made})
 
 
@@ -82,7 +90,6 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
     if sorted(paths) != sorted(expected):
         raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
     lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
-    seconds = [float(case.attrs["core_seconds"]) for case in lazy]
     removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
     together = xr.concat(
         [case.drop_attrs(deep=False) for case in lazy],
@@ -102,11 +109,11 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         | {
             "title": f"{scale} ensemble of study {study.name}",
             "scale": scale,
-            "core_seconds": float(np.sum(seconds)),
             "largest_removed_energy_share": float(np.max(removed)),
         }
     )
     schema.check(together, str(out))
+    ledger.write(out, {"core_seconds": ledger.total(shards, "core_seconds")})
     store.save_zarr(together, out, {"scale": scale, **schema.facts(together)})
     for case in lazy:
         case.close()
@@ -143,11 +150,12 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
-def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
+def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> xr.Dataset | None:
+    """Return a simulated case, None where it lies there, whole and of the same key."""
     what, case, key = _simulated(study, scale), int(drawn["case"]), _key(study, scale, drawn)
     if path.is_file() and _key_of(path) == key:
         log.info("%s: whole and of the same key, kept", path)
-        return
+        return None
     result = run.simulate(
         designs.solid_fraction(drawn),
         law=eos.LAWS[study.material.eos.kind](**study.material.eos.model_dump(exclude={"kind"})),
@@ -169,8 +177,15 @@ def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, adva
         "title": f"{scale} case {case} of study {study.name}",
         "key": key,
     }
-    store.save_netcdf(described, path)
-    log.info("%s: simulated in %.1f core-seconds", path, described.attrs["core_seconds"])
+    return described
+
+
+def _spent(out: Path, kept: Sequence[Path]) -> dict[str, float]:
+    """Return what the cases that lie there are known to have cost, in whichever shard they were simulated."""
+    records = [*ledger.place(out).parent.glob("shard_*.json"), out] if kept else []  # its own has the last word
+    found = [ledger.read(out.with_name(record.name)).get("cases", {}) for record in records]
+    names = {path.name for path in kept}
+    return {name: seconds for cases in found for name, seconds in cases.items() if name in names}
 
 
 def _simulated(study: Study, scale: str) -> Simulated:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from tessera.data import files, schema, store
+from tessera.data import files, ledger, outputs, schema, store
 from tessera.errors import DataError
 from tessera.evaluation import costs, page, scores, summary
 from tessera.evaluation.report import Evidence, compose
@@ -39,22 +39,26 @@ def report(study: Study, results: Path, out: Path) -> None:
     results
         Folder of its results.
     out
-        The page; figures land in the folder `figures` beside it.
+        The page; figures land in the folder `figures` beside it, the checksums of all outputs in `outputs.json`.
     """
     evidence = _gather(study, results)
     with files.whole(out.parent / "figures") as beside:
         beside.mkdir()
         text = page.render(compose(evidence, beside))
     files.write_text(out, text)
+    outputs.record(results, study.name, out.with_name("outputs.json"))
     log.info("%s: %.1f MB", out, len(text) / 1e6)
 
 
 def _gather(study: Study, results: Path) -> Evidence:
     with_tokens = "tessera" in study.able
     predictions = {
-        scale: {str(path): _open(study, path) for path in _predictions(study, scale, results / "predictions" / scale)}
+        scale: {name: _open(study, results / f"predictions/{name}.json") for name in _predictions(study, scale)}
         for scale in SCALES
     }
+    made = [f"ensembles/{scale}.json" for scale in SCALES] + [f"models/{name}.jsonl" for name in _trainings(study)]
+    made += [f"predictions/{name}.json" for scale in SCALES for name in _predictions(study, scale)]
+    spent = {name: ledger.number(ledger.read(results / name), "core_seconds") for name in made}
     return Evidence(
         settings=study.model_dump(mode="json"),
         ensembles={scale: _open(study, results / "ensembles" / f"{scale}.json") for scale in SCALES},
@@ -63,6 +67,7 @@ def _gather(study: Study, results: Path) -> Evidence:
         reconstruction=_open(study, results / "reconstructions" / "micro.json") if with_tokens else None,
         histories={name: _history(results / "models" / f"{name}.jsonl") for name in _trainings(study)},
         measured=costs.benchmarks(results / "benchmarks"),
+        spent={name.rpartition(".")[0]: seconds for name, seconds in spent.items()},
         left_out=study.left_out(),
     )
 
@@ -82,8 +87,8 @@ def _runs(study: Study, scale: str) -> list[scores.Run]:
     return [scores.Run(model, *run) for model, runs in known.items() for run in runs]
 
 
-def _predictions(study: Study, scale: str, folder: Path) -> list[Path]:
-    return [folder / run.model / f"n{run.n_meso}_s{run.seed}_test.json" for run in _runs(study, scale)]
+def _predictions(study: Study, scale: str) -> list[str]:
+    return [f"{scale}/{run.model}/n{run.n_meso}_s{run.seed}_test" for run in _runs(study, scale)]
 
 
 def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
@@ -112,9 +117,9 @@ def _history(path: Path) -> pd.DataFrame:
         record = pd.read_json(path, lines=True)
     except ValueError as error:
         raise DataError(f"{path}: expected one JSON object per line, got {str(error).splitlines()[0]}") from None
-    told = [name for name in map(str, record) if name in {"core_seconds", "error"} or name.startswith("loss_")]
-    if "core_seconds" not in told or not record[told].dtypes.map(pd.api.types.is_numeric_dtype).all():
-        raise DataError(f"{path}: expected lines with numbers named core_seconds, got names {list(record)}")
+    told = [name for name in map(str, record) if name in {"updates", "error"} or name.startswith("loss_")]
+    if "updates" not in told or not record[told].dtypes.map(pd.api.types.is_numeric_dtype).all():
+        raise DataError(f"{path}: expected lines with numbers named updates, got names {list(record)}")
     return record
 
 

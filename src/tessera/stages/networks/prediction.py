@@ -10,7 +10,7 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import track
 
-from tessera.data import schema, store
+from tessera.data import ledger, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
 from tessera.learning.checkpoint import Checkpoint
@@ -66,9 +66,8 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
         "scale": str(dataset.attrs.get("scale", ensemble.stem)),
         "split": split,
         "start_frame": start,
-        "prediction_core_seconds": spent,
-        "training_core_seconds": checkpoint.training["core_seconds"],
     }
+    ledger.write(out, {"core_seconds": spent})
     store.save_zarr(result, out)
 
 

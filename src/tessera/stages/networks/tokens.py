@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from tessera.data import files, scaling, schema, store
+from tessera.data import files, ledger, scaling, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
 from tessera.learning.checkpoint import Checkpoint
@@ -188,8 +188,8 @@ def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str,
         "model": "reconstruction",
         "scale": str(dataset.attrs.get("scale", ensemble.stem)),
         "split": split,
-        "prediction_core_seconds": time.process_time() - begin,
     }
+    ledger.write(out, {"core_seconds": time.process_time() - begin})
     store.save_zarr(result, out)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import files, scaling, schema, store
+from tessera.data import files, ledger, scaling, schema, store
 from tessera.data.scaling import Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -20,6 +20,7 @@ from tessera.study import Study, Training
 
 SOURCES = ("data", "learning", "models", "stages/networks")
 LARGEST_SEED = 2**31
+MEASURED = ("core_seconds", "validation_seconds")  # of an epoch of the history
 log = logging.getLogger("tessera")
 
 
@@ -96,7 +97,7 @@ def learn(
     state: Path,
     history: Path,
 ) -> dict[str, Any]:
-    """Train all stages in a row, write their history, return what they cost and reached.
+    """Train all stages in a row, write their history and what they cost, return what they reached.
 
     Parameters
     ----------
@@ -122,16 +123,20 @@ def learn(
         }
     )
     lines: list[dict[str, Any]] = []
+    spent: list[dict[str, float]] = []
     results: list[Result] = []
     for stage in stages:
         loop = loop_of(stage.training, seed, device_of(study))
         folder = state / stage.name
         results.append(train(stage.task(), loop, state=folder, key=key))
-        lines += _lines(folder / key / "history.jsonl", stage.name, lines[-1] if lines else {})
+        ours = _lines(folder / key / "history.jsonl", stage.name, lines[-1] | spent[-1] if lines else {})
+        spent += [{name: line.pop(name) for name in MEASURED if name in line} for line in ours]
+        lines += ours
+    core_seconds = sum(result.core_seconds + result.validation_seconds for result in results)
+    ledger.write(history, {"core_seconds": core_seconds, "epochs": spent})
     files.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
     last = results[-1]
     return {
-        "core_seconds": sum(result.core_seconds + result.validation_seconds for result in results),
         "updates": sum(result.updates for result in results),
         "best_updates": last.best_updates,
         "error": last.best,
@@ -183,7 +188,7 @@ def save(
     said: dict[str, Any] = {**provenance(study.name, section, SOURCES), **facts}
     done = checkpoints.Checkpoint(kind, module, statistics, scales, said, training)
     checkpoints.save(done, out)
-    log.info("%s: %d updates in %.0f core-seconds", out, training["updates"], training["core_seconds"])
+    log.info("%s: %d updates", out, training["updates"])
 
 
 def _lines(path: Path, stage: str, before: dict[str, Any]) -> list[dict[str, Any]]:
