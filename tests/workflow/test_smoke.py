@@ -6,12 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-<<<<<<< HEAD
-from tessera.data import schema, store
-=======
 from tessera.data import ledger, outputs, schema, store
-from tests.workflow.checkout import Checkout
->>>>>>> observe
 
 pytestmark = pytest.mark.slow
 MODELS = ("tessera", "parcv2", "cnext")
