@@ -52,7 +52,7 @@ def line(rule: str, message: object, outputs: Sequence[str], logs: Sequence[str]
     """
     said = [_word(str(message))] if message else []
     said += _last_words(Path(logs[0])) if logs else []
-    reasons = "; ".join(reason[:LONGEST] for reason in said) or "no word of why"
+    reasons = "; ".join(reason[:LONGEST] for reason in said) or "no word of why, as of a killed command"
     where = f"; logs: {' '.join(logs)}" if logs else ""
     return f"FAILED {rule} {outputs[0] if outputs else ''}: {reasons}{where}"
 

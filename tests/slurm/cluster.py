@@ -22,6 +22,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 MARK = "TESSERA_TEST_CLUSTER"
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
+# A job of a node that failed starts again after `cred_expire` seconds, two minutes by default.
 # No cgroups: slurmd itself polls the memory of jobs and kills those that exceed it. No accounting database: ended
 # jobs stay in the controller's memory for an hour. More CPUs and memory than there are, for jobs that mostly wait.
 CONFIGURATION = """\
@@ -32,7 +33,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=15
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid

@@ -20,7 +20,7 @@ partitions:
   gpu: {max_runtime: 2d, max_gpu: 2}
 """
 # Jobs of seconds are asked for more often than jobs of hours, on one disk.
-HASTE = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5")
+HASTE = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5")
 
 
 class Site:

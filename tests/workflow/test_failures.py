@@ -43,7 +43,10 @@ def test_what_the_executor_says_comes_first_and_every_log_is_named(tmp_path):
 
 
 def test_a_job_that_left_no_log_still_has_its_line():
-    assert line("cases", None, [], ["nowhere.log"]) == "FAILED cases : no word of why; logs: nowhere.log"
+    assert (
+        line("cases", None, [], ["nowhere.log"])
+        == "FAILED cases : no word of why, as of a killed command; logs: nowhere.log"
+    )
 
 
 def test_only_failures_of_jobs_are_told():
@@ -52,4 +55,4 @@ def test_only_failures_of_jobs_are_told():
     handler.handle(logging.makeLogRecord({"event": "progress", "levelno": logging.ERROR}))
     assert not out.getvalue()
     handler.handle(logging.makeLogRecord({"event": "job_error", "levelno": logging.ERROR, "rule_name": "cases"}))
-    assert re.fullmatch(r"FAILED cases : no word of why\n", out.getvalue())
+    assert re.fullmatch(r"FAILED cases : no word of why, as of a killed command\n", out.getvalue())
