@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tessera.data import card, files, scaling, schema, store
+from tessera.data import card, cases, files, scaling, schema, store, workers
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
@@ -46,8 +48,8 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
 def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
     """Simulate the cases of a shard, keep those that are whole and of the same key, and list them."""
     what, drawn = _simulated(study, scale), _open_design(study, scale, design)
-    cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
-    if cases.size == 0:
+    numbers = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
+    if numbers.size == 0:
         raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
     console = Console(stderr=True)
     bar = Progress(
@@ -59,57 +61,53 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
         transient=True,
         disable=not console.is_terminal,
     )
-    made = {}
+    keys = {int(case): _key(study, scale, drawn.sel(case=case)) for case in numbers}
     with bar:
-        task = bar.add_task("", total=len(cases) * (what.snapshots - 1), scale=scale, case=int(cases[0]))
-        for position, case in enumerate(map(int, cases)):
+        task = bar.add_task("", total=len(keys) * (what.snapshots - 1), scale=scale, case=int(numbers[0]))
+        for position, (case, key) in enumerate(keys.items()):
             bar.update(task, case=case, completed=position * (what.snapshots - 1))
-            path = out.parent / f"case_{case:04d}.nc"
-            _simulate_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
-            made[path.name] = file_digest(path)
+            _simulate_once(study, scale, drawn.sel(case=case), key, out, lambda: bar.advance(task))
+    like = schema.describe(xr.Dataset(coords=_designed(drawn.sel(case=numbers))))
+    like.attrs |= _attrs(study, scale) | {"title": f"{scale} cases of study {study.name}", "scale": scale}
+    joined = cases.join(out, like, keys)
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
-    files.write_json(out, {**whose, "shard": shard, "cases": made})
+    content = {"shard": shard, "cases": [*keys], "file": joined.name, "sha256": file_digest(joined)}
+    files.write_json(out, {**whose, **content})
 
 
 def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
-    """Assemble the cases of all shards as one Zarr store that keeps the schema."""
+    """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
     drawn = _open_design(study, scale, design)
-    paths: dict[str, Path] = {}
-    for shard in shards:
-        for name, checksum in _listed(study, scale, shard).items():
-            paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
-    expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
-    if sorted(paths) != sorted(expected):
-        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
-    lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
-    seconds = [float(case.attrs["core_seconds"]) for case in lazy]
-    removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
-    together = xr.concat(
-        [case.drop_attrs(deep=False) for case in lazy],
-        dim="case",
-        coords="minimal",
-        compat="override",
-        join="exact",
+    listed = {path: _listed(study, scale, path) for path in shards}
+    lying = {case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path][0])}
+    expected = drawn["case"].values.tolist()
+    if sorted(lying) != sorted(expected):
+        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(lying)} from the shards")
+    workers.each(_check_joined, [(path.resolve(), checksum) for path, (_, checksum) in listed.items()])
+    heads = [cases.head(cases.joined(path)) for path in shards]
+    together = xr.Dataset(
+        {
+            name: (schema.DIMS, da.zeros((len(expected), *heads[0][name].shape[1:]), dtype=heads[0][name].dtype))
+            for name in schema.fields_of(heads[0])
+        },
+        coords={name: heads[0][name].variable for name in schema.COORDINATES} | _designed(drawn),
     )
-    for name in schema.DESIGNED:  # as the design says: joined texts are cut to the length of the first
-        values = drawn[name].values
-        together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
-    together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
-    together = card.with_ranges(together)
+    together = schema.describe(together)
+    for name in together.data_vars:
+        together[name].attrs["actual_range"] = card.hull(head[name].attrs["actual_range"] for head in heads)
     together.attrs |= (
         _attrs(study, scale)
         | card.attributes()
         | {
             "title": f"{scale} ensemble of study {study.name}",
             "scale": scale,
-            "core_seconds": float(np.sum(seconds)),
-            "largest_removed_energy_share": float(np.max(removed)),
+            "core_seconds": float(sum(head["core_seconds"].values.sum() for head in heads)),
+            "largest_removed_energy_share": float(max(head["removed_energy_share"].values.max() for head in heads)),
         }
     )
     schema.check(together, str(out))
-    store.save_zarr(together, out, {"scale": scale, **schema.facts(together)})
-    for case in lazy:
-        case.close()
+    facts = {"scale": scale, **schema.facts(together)}
+    store.save_zarr(together, out, facts, read=partial(cases.read, lying=[lying[case] for case in expected]))
 
 
 def adopt(study: Study, scale: str, imported: Path, out: Path) -> None:
@@ -143,9 +141,10 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
-def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> None:
-    what, case, key = _simulated(study, scale), int(drawn["case"]), _key(study, scale, drawn)
-    if path.is_file() and _key_of(path) == key:
+def _simulate_once(study: Study, scale: str, drawn: xr.Dataset, key: str, shard: Path, advance) -> None:
+    what, case = _simulated(study, scale), int(drawn["case"])
+    path = cases.place(shard, case)
+    if cases.kept(shard, case, key) is not None:
         log.info("%s: whole and of the same key, kept", path)
         return
     result = run.simulate(
@@ -208,14 +207,20 @@ def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     return drawn
 
 
-def _listed(study: Study, scale: str, shard: Path) -> dict[str, str]:
-    """Return the names of the cases that the manifest of a shard lists, and their checksums."""
+def _designed(drawn: xr.Dataset) -> dict[str, tuple[str, np.ndarray]]:
+    """Return what a design says of its cases, texts as plain arrays of them."""
+    values = {name: drawn[name].values for name in schema.DESIGNED}
+    return {name: ("case", each.astype(str) if each.dtype.kind in "OSU" else each) for name, each in values.items()}
+
+
+def _listed(study: Study, scale: str, shard: Path) -> tuple[list[int], str]:
+    """Return the cases that the manifest of a shard lists, and the checksum of their file."""
     said = files.read_json(shard)
     _check_scale(study, scale, shard, said)
-    cases = said.get("cases")
-    if not isinstance(cases, dict):
-        raise DataError(f"{shard}: expected cases and their checksums, got {cases!r}")
-    return dict(sorted(cases.items()))
+    numbers, checksum = said.get("cases"), said.get("sha256")
+    if not isinstance(numbers, list) or not isinstance(checksum, str):
+        raise DataError(f"{shard}: expected cases and the checksum of their file, got {numbers!r} and {checksum!r}")
+    return numbers, checksum
 
 
 def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) -> None:
@@ -238,24 +243,17 @@ def _microstructure(what: Simulated):
     )
 
 
-def _key_of(path: Path) -> str | None:
-    try:
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as case:
-            return case.attrs.get("key")
-    except (OSError, RuntimeError, ValueError) as error:
-        log.warning("%s: expected a whole case, got %s; simulated again", path, error)
-        return None
-
-
-def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
+def _check_joined(shard: tuple[Path, str]) -> None:
+    """Refuse cases of a shard that do not have the checksum of its manifest."""
+    manifest, checksum = shard
+    path = cases.joined(manifest)
     if not path.is_file():
-        raise DataError(f"{path}: expected a simulated case, found none; delete {shard} to simulate it again")
+        raise DataError(f"{path}: expected simulated cases, found none; delete {manifest} to simulate them again")
     found = file_digest(path)
     if found != checksum:
         raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {shard} to simulate it again"
+            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest} to simulate it again"
         )
-    return path
 
 
 __all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]
