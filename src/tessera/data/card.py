@@ -4,10 +4,6 @@ It stands in the attributes of every store (names of the Attribute Convention fo
 and in docs/data.md.
 """
 
-from collections.abc import Iterable
-
-import numpy as np
-
 SUMMARY = (
     "A planar shock runs along x into HMX with pores, in two dimensions. It is fed at x = 0 by a constant particle "
     "velocity. Pores collapse, the collapse heats the material, hotspots react and grow."
@@ -28,9 +24,3 @@ LIMITS = (
 def attributes() -> dict[str, str]:
     """Return what every store of an ensemble says of itself in words."""
     return {"summary": SUMMARY, "source": SOURCE, "license": LICENCE, "comment": LIMITS}
-
-
-def hull(ranges: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the least and the largest of the extremes of parts, as the CF attribute `actual_range` says them."""
-    lows, highs = zip(*ranges, strict=True)
-    return np.array([min(lows), max(highs)])

@@ -47,8 +47,8 @@ def kept(shard: Path, case: int, key: str) -> xr.Dataset | None:
     return None
 
 
-def join(shard: Path, like: xr.Dataset, keys: Mapping[int, str]) -> Path:
-    """Join the finished cases of a shard to one file, and remove their own; return it.
+def join(shard: Path, like: xr.Dataset, keys: Mapping[int, str]) -> dict[str, list[float]]:
+    """Join the finished cases of a shard to one file, and remove their own; return the extremes of their fields.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def join(shard: Path, like: xr.Dataset, keys: Mapping[int, str]) -> Path:
 
     with_axes = next(finished())
     axes = {name: with_axes[name].variable for name in schema.COORDINATES}
-    store.stream_netcdf(like.assign_coords(axes), finished(), joined(shard))
+    extremes = store.stream_netcdf(like.assign_coords(axes), finished(), joined(shard))
     for case in keys:
         files.remove(place(shard, case))
-    return joined(shard)
+    return extremes
 
 
 def head(path: Path) -> xr.Dataset:

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def open_netcdf(path: Path) -> xr.Dataset:
         raise DataError(f"{path}: expected a whole netCDF file, got {short(error)}") from None
 
 
-def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> None:
+def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> dict[str, list[float]]:
     """Write cases one after the other as one netCDF4 file, whole or not at all; only one is in memory at a time.
 
     Parameters
@@ -73,36 +74,44 @@ def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> 
     cases
         Datasets of one case each, without the dimension `case`, in the order of `like`: fields, single numbers, texts.
     path
-        The file. Its fields say their extremes in the CF attribute `actual_range`, and every case has a checksum.
+        The file; every case in it has a checksum.
+
+    Returns
+    -------
+    The extremes of every field.
     """
     with whole(path) as beside:
         try:
             like.to_netcdf(beside, engine="netcdf4")
-            with netCDF4.Dataset(beside, "a") as file:
-                _append(file, like.sizes["case"], cases)
+            return _append(beside, like.sizes["case"], iter(cases))
         except RuntimeError as error:
             free = shutil.disk_usage(path.parent).free
             raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
 
-def _append(file: netCDF4.Dataset, count: int, cases: Iterable[xr.Dataset]) -> None:
-    """Write the fields of cases to an open file, and the single values that they say."""
-    bounds: dict[str, list[np.ndarray]] = {}
+def _append(path: Path, count: int, cases: Iterator[xr.Dataset]) -> dict[str, list[float]]:
+    """Add the fields of cases to a file, and the single values that they say: all headers first, so that equal cases
+    make equal files.
+    """
+    first = next(cases)
+    with netCDF4.Dataset(path, "a") as file:
+        for name, field in ((str(name), field) for name, field in first.data_vars.items()):
+            shape: dict[str, Any] = {"chunksizes": (1, *field.shape), **_PACKED} if field.ndim else {}
+            kind = str if field.dtype.kind in "OU" else field.dtype
+            file.createVariable(name, kind, ("case", *field.dims), fill_value=False, **shape)
+            file[name].setncatts(field.attrs)
+    bounds: dict[str, list[float]] = {}
     number = 0
-    for number, one in enumerate(cases, start=1):
-        for name, field in ((str(name), field) for name, field in one.data_vars.items()):
-            if number == 1:
-                shape: dict[str, Any] = {"chunksizes": (1, *field.shape), **_PACKED} if field.ndim else {}
-                kind = str if field.dtype.kind in "OU" else field.dtype
-                file.createVariable(name, kind, ("case", *field.dims), fill_value=False, **shape)
-                file[name].setncatts(field.attrs)
-            file[name][number - 1] = field.values if field.ndim else field.item()
-            if field.ndim:
-                bounds.setdefault(name, []).extend((field.values.min(), field.values.max()))
+    with netCDF4.Dataset(path, "a") as file:
+        for number, one in enumerate(chain([first], cases), start=1):
+            for name, field in ((str(name), field) for name, field in one.data_vars.items()):
+                file[name][number - 1] = field.values if field.ndim else field.item()
+                if field.ndim:
+                    low, high = bounds.get(name, (np.inf, -np.inf))
+                    bounds[name] = [min(low, float(field.values.min())), max(high, float(field.values.max()))]
     if number != count:
         raise ValueError(f"cases: expected {count}, got {number}")
-    for name, found in bounds.items():
-        file[name].actual_range = np.array([min(found), max(found)])
+    return bounds
 
 
 _PACKED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}

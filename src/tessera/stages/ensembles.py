@@ -1,5 +1,6 @@
 """From a study to its ensembles: design, simulate, assemble, scale."""
 
+import json
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -69,9 +71,9 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
             _simulate_once(study, scale, drawn.sel(case=case), key, out, lambda: bar.advance(task))
     like = schema.describe(xr.Dataset(coords=_designed(drawn.sel(case=numbers))))
     like.attrs |= _attrs(study, scale) | {"title": f"{scale} cases of study {study.name}", "scale": scale}
-    joined = cases.join(out, like, keys)
+    extremes = cases.join(out, like, keys)
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
-    content = {"shard": shard, "cases": [*keys], "file": joined.name, "sha256": file_digest(joined)}
+    content = {"shard": shard, "cases": [*keys], "extremes": extremes, "sha256": file_digest(cases.joined(out))}
     files.write_json(out, {**whose, **content})
 
 
@@ -79,22 +81,21 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
     """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
     drawn = _open_design(study, scale, design)
     listed = {path: _listed(study, scale, path) for path in shards}
-    lying = {case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path][0])}
+    lying = {case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path].cases)}
     expected = drawn["case"].values.tolist()
     if sorted(lying) != sorted(expected):
         raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(lying)} from the shards")
-    workers.each(_check_joined, [(path.resolve(), checksum) for path, (_, checksum) in listed.items()])
+    workers.each(_check_joined, [(path.resolve(), shard.sha256) for path, shard in listed.items()])
     heads = [cases.head(cases.joined(path)) for path in shards]
-    together = xr.Dataset(
-        {
-            name: (schema.DIMS, da.zeros((len(expected), *heads[0][name].shape[1:]), dtype=heads[0][name].dtype))
-            for name in schema.fields_of(heads[0])
-        },
-        coords={name: heads[0][name].variable for name in schema.COORDINATES} | _designed(drawn),
-    )
-    together = schema.describe(together)
-    for name in together.data_vars:
-        together[name].attrs["actual_range"] = card.hull(head[name].attrs["actual_range"] for head in heads)
+    lazy = {
+        name: (schema.DIMS, da.zeros((len(expected), *heads[0][name].shape[1:]), dtype=heads[0][name].dtype))
+        for name in schema.fields_of(heads[0])
+    }
+    axes = {name: heads[0][name].variable for name in schema.COORDINATES}
+    together = schema.describe(xr.Dataset(lazy, coords=axes | _designed(drawn)))
+    for name, field in together.data_vars.items():
+        lows, highs = zip(*(shard.extremes[str(name)] for shard in listed.values()), strict=True)
+        field.attrs["actual_range"] = np.array([min(lows), max(highs)], dtype=field.dtype)
     together.attrs |= (
         _attrs(study, scale)
         | card.attributes()
@@ -213,14 +214,26 @@ def _designed(drawn: xr.Dataset) -> dict[str, tuple[str, np.ndarray]]:
     return {name: ("case", each.astype(str) if each.dtype.kind in "OSU" else each) for name, each in values.items()}
 
 
-def _listed(study: Study, scale: str, shard: Path) -> tuple[list[int], str]:
-    """Return the cases that the manifest of a shard lists, and the checksum of their file."""
+class _Shard(BaseModel):
+    """What the manifest of a shard says of its cases."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    cases: list[int]
+    extremes: dict[str, tuple[float, float]]
+    sha256: str
+
+
+def _listed(study: Study, scale: str, shard: Path) -> _Shard:
+    """Return what the manifest of a shard says of its cases."""
     said = files.read_json(shard)
     _check_scale(study, scale, shard, said)
-    numbers, checksum = said.get("cases"), said.get("sha256")
-    if not isinstance(numbers, list) or not isinstance(checksum, str):
-        raise DataError(f"{shard}: expected cases and the checksum of their file, got {numbers!r} and {checksum!r}")
-    return numbers, checksum
+    try:
+        return _Shard.model_validate_json(json.dumps(said))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"{shard}: {key}: expected the manifest of a shard to say it, got {first['msg']}") from None
 
 
 def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) -> None:
