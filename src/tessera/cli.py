@@ -31,6 +31,14 @@ State = Annotated[Path, typer.Option("--state", help="Folder of the training sta
 History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
 MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        envvar="TESSERA_DASK",
+        help="Who does the work: address of a dask scheduler, or a number of processes on this machine.",
+    ),
+]
 Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
 
 
@@ -81,11 +89,14 @@ def assemble(
     design: Design,
     out: Out,
     shards: Annotated[list[Path], typer.Argument(help="Manifests of all shards.")],
+    dask: Dask = None,
 ) -> None:
     """Assemble the cases of an ensemble as one Zarr store."""
+    from tessera.data import workers
     from tessera.stages import ensembles
 
-    ensembles.assemble(_study(study), _scale(scale), design, shards, out)
+    with workers.hired(dask):
+        ensembles.assemble(_study(study), _scale(scale), design, shards, out)
 
 
 @app.command()
@@ -126,11 +137,13 @@ def export(
 
 
 @app.command()
-def scales(study: StudyFile, scale: Scale, ensemble: Ensemble, out: Out) -> None:
+def scales(study: StudyFile, scale: Scale, ensemble: Ensemble, out: Out, dask: Dask = None) -> None:
     """Fit the per-field scales on the training split."""
+    from tessera.data import workers
     from tessera.stages import ensembles
 
-    ensembles.fit_scales(_study(study), _scale(scale), ensemble, out)
+    with workers.hired(dask):
+        ensembles.fit_scales(_study(study), _scale(scale), ensemble, out)
 
 
 @fit_app.command("tokenizer")
@@ -275,11 +288,14 @@ def score(
     out: Out,
     summary: Annotated[Path, typer.Option("--summary", help="Where the summary lands, as CSV.")],
     predictions: Annotated[list[Path], typer.Argument(help="Manifests of the predictions.")],
+    dask: Dask = None,
 ) -> None:
     """Score predictions against the truth."""
+    from tessera.data import workers
     from tessera.stages import evaluation
 
-    evaluation.score(_study(study), _scale(scale), ensemble, predictions, out, summary)
+    with workers.hired(dask):
+        evaluation.score(_study(study), _scale(scale), ensemble, predictions, out, summary)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import shutil
 import tracemalloc
 import warnings
 
+import google_crc32c
 import numcodecs
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ CODECS = {
     "3 blosc": (3, {"compressors": zarr.codecs.BloscCodec(cname="lz4")}),
     "3 transposed": (3, {"filters": zarr.codecs.TransposeCodec(order=(3, 0, 2, 1))}),
     "3 big endian": (3, {"serializer": zarr.codecs.BytesCodec(endian="big")}),
+    "3 shards": (3, {"shards": (2, 18, 30, 28), "compressors": zarr.codecs.ZstdCodec(level=1, checksum=True)}),
+    "3 shards, unpacked": (3, {"shards": (2, 18, 30, 28), "compressors": None}),
     "3 dots": (3, {"chunk_key_encoding": {"name": "v2", "separator": "."}}),
 }
 
@@ -148,10 +151,8 @@ def test_metadata_of_zarr_that_never_end_are_refused(tmp_path):
     refused(path, said("zarr"), "metadata of at most 1048576 bytes")
 
 
-def test_shards_and_unknown_codecs_of_version_3_are_refused(tmp_path):
-    sharded = {"pressure": {"chunks": (1, 5, 12, 20), "shards": (3, 5, 12, 20)}}
-    path = saved(shocked(), tmp_path / "a", "zarr", zarr_format=3, encoding=sharded)
-    refused(path, said("zarr"), "'sharding_indexed'", "without shards")
+def test_unknown_codecs_of_version_3_are_refused(tmp_path):
+    path = saved(shocked(), tmp_path / "a", "zarr", zarr_format=3)
     plain = {"name": "bytes", "configuration": {"endian": "little"}}
     edited(path / "pressure" / "zarr.json", codecs=[plain, {"name": "numcodecs.pickle"}])
     refused(path, said("zarr"), "expected codecs", "'numcodecs.pickle'")
@@ -159,6 +160,39 @@ def test_shards_and_unknown_codecs_of_version_3_are_refused(tmp_path):
     refused(path, said("zarr"), "plain numbers")
     edited(path / "pressure" / "zarr.json", data_type="float32", storage_transformers=[{"name": "x"}])
     refused(path, said("zarr"), "expected codecs", "'transformers'")
+
+
+def test_strange_shards_are_refused(tmp_path):
+    sharded = {"pressure": {"chunks": (1, 5, 12, 20), "shards": (3, 5, 12, 20)}}
+    path = saved(shocked(), tmp_path / "a", "zarr", zarr_format=3, encoding=sharded)
+    file = path / "pressure" / "zarr.json"
+    (codec,) = json.loads(file.read_text())["codecs"]
+    said_ = codec["configuration"]
+    for change, words in {
+        "chunk_shape": ([2, 5, 12, 20], "expected shards of whole chunks"),
+        "codecs": ([codec], "'sharding_indexed'"),
+        "index_codecs": ([{"name": "numcodecs.pickle"}], "expected a table of bytes"),
+        "index_location": ("middle", "at the start or the end"),
+    }.items():
+        edited(file, codecs=[{**codec, "configuration": {**said_, change: words[0]}}])
+        refused(path, said("zarr"), words[1])
+    edited(file, codecs=[codec])
+    shard = next(each for each in (path / "pressure" / "c").rglob("*") if each.is_file())
+    whole = shard.read_bytes()
+    table = np.frombuffer(whole[-52:-4], "<u8").copy()
+    for content, words in (
+        (whole[:40], "a table of 52 bytes"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "the checksum of its table"),
+        (_told(whole, table + np.uint64(10**9)), "in it, got"),
+        (_told(whole, np.array([0, 2**62] * 3, "<u8")), "in it, got"),
+    ):
+        shard.write_bytes(content)
+        refused(path, said("zarr"), words)
+
+
+def _told(shard, table):
+    """Return a shard with another table, and its checksum."""
+    return shard[:-52] + table.tobytes() + google_crc32c.value(table.tobytes()).to_bytes(4, "little")
 
 
 PACKERS = (
@@ -233,7 +267,7 @@ def test_zarr_stores_survive_any_damage(tmp_path, version):
 def test_own_stores_survive_any_damage(tmp_path):
     store.save_zarr(shocked(3, 4, 6, 10), tmp_path / "own.json")
     manifest = tmp_path / "own.json"
-    for number, each in enumerate(("own.json", "own.zarr/.zmetadata", "own.zarr/pressure/0.0.0.0")):
+    for number, each in enumerate(("own.json", "own.zarr/pressure/zarr.json", "own.zarr/pressure/c/0/0/0/0")):
         refusals = battered(tmp_path / each, lambda: imported(manifest, said("zarr")), seed=number, count=35)
         assert refusals == 35 or each == "own.json"
     shutil.rmtree(tmp_path / "own.zarr" / "x")

@@ -6,12 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
 from tessera.data import ledger, outputs, scaling, schema, store
 from tessera.errors import DataError, ValidityError
+from tessera.simulation import run
 from tessera.stages import ensembles, write_study
 from tessera.study import load
 
@@ -41,7 +43,8 @@ def make(study, folder):
 
 
 def files(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != ledger.FOLDER)
+    return sorted(path.name for path in found)
 
 
 def test_the_ensemble_keeps_the_schema_and_says_where_it_is_from(study, made):
@@ -67,6 +70,13 @@ def test_the_ensemble_keeps_the_coordinates_of_the_design(made):
         assert dataset[name].values.tolist() == design[name].values.tolist()
 
 
+def test_the_ensemble_says_the_extremes_of_its_fields(made):
+    dataset = store.open_zarr(made / "micro.json")
+    for name in schema.SIMULATED:
+        found = dataset[name].attrs["actual_range"]
+        assert list(found) == [dataset[name].values.min(), dataset[name].values.max()]
+
+
 def test_a_shock_crosses_and_the_pore_collapses(made):
     dataset = store.open_zarr(made / "micro.json").load()
     pore = (1 - dataset.microstructure).sum(("y", "x"))
@@ -79,35 +89,127 @@ def test_equal_studies_give_equal_files_and_each_its_costs(study, made, tmp_path
     make(study, tmp_path)
     first, second = outputs.digests(made), outputs.digests(tmp_path)
     assert first == second
-    assert {"design.nc", "cases/case_0000.nc", "cases/shard_0000.json", "micro.json", "micro.zarr"} <= set(first)
+    assert {"design.nc", "cases/shard_0000.nc", "cases/shard_0000.json", "micro.json", "micro.zarr"} <= set(first)
     shards = [ledger.read(path) for path in sorted((made / "cases").glob("shard_*.json"))]
     assert [list(one["cases"]) for one in shards] == [
-        ["case_0000.nc", "case_0001.nc"],
-        ["case_0002.nc", "case_0003.nc"],
+        ["case_0000", "case_0001"],
+        ["case_0002", "case_0003"],
     ]
     seconds = sum(value for one in shards for value in one["cases"].values())
     assert ledger.read(made / "micro.json") == {"core_seconds": pytest.approx(seconds)} and seconds > 0.0
 
 
-def test_whole_cases_are_kept_and_broken_ones_made_again(study, tmp_path):
-    shards = make(study, tmp_path)
-    cases = sorted(shards[0].parent.glob("case_*.nc"))
-    stamps = {path: path.stat().st_mtime_ns for path in cases}
-    cases[0].write_bytes(cases[0].read_bytes()[:3000])
-    ensembles.simulate_shard(study, "micro", tmp_path / "design.nc", 0, shards[0])
-    assert cases[0].stat().st_mtime_ns != stamps[cases[0]]
-    assert all(path.stat().st_mtime_ns == stamps[path] for path in cases[1:])
+@pytest.fixture
+def simulated(monkeypatch):
+    """The cases that are simulated, not kept, in their order."""
+    found, simulate = [], run.simulate
+
+    def noted(*arguments, case, **more):
+        found.append(case)
+        return simulate(*arguments, case=case, **more)
+
+    monkeypatch.setattr(run, "simulate", noted)
+    return found
+
+
+def test_a_whole_shard_is_one_file_beside_its_manifest(made):
+    names = ["shard_0000.json", "shard_0000.nc", "shard_0001.json", "shard_0001.nc"]
+    assert files(made / "cases") == names
+
+
+def test_a_store_has_one_file_per_field_for_many_cases(study, made):
+    for name in schema.SIMULATED:
+        assert len(files(made / "micro.zarr" / name / "c")) == 1 < study.ensembles.micro.cases
+
+
+def shard_of(study, folder, harm=None):
+    """Simulate the first shard, let something happen to it, and simulate it again; return its files."""
+    ensembles.draw_design(study, "micro", folder / "design.nc")
+    out = folder / "cases" / "shard_0000.json"
+    ensembles.simulate_shard(study, "micro", folder / "design.nc", 0, out)
+    if harm:
+        harm(out)
+        ensembles.simulate_shard(study, "micro", folder / "design.nc", 0, out)
+    return {path.name: path.read_bytes() for path in out.parent.iterdir() if path.is_file()}
+
+
+def alone(out):
+    """Give the cases of a joined shard their own files back, as a kill leaves them before they go."""
+    for case in (0, 1):
+        with xr.open_dataset(out.with_suffix(".nc"), decode_timedelta=False) as joined:
+            one = joined.isel(case=case).load()
+        said = {name: one[name].item() for name in ("key", "removed_energy_share", "steps")}
+        store.save_netcdf(one.drop_vars([*said]).assign_attrs(said), out.with_name(f"case_{case:04d}.nc"))
+    out.unlink()
+
+
+def never_joined(out):
+    """Leave one finished case alone, as a kill in the middle does."""
+    alone(out)
+    out.with_suffix(".nc").unlink()
+    out.with_name("case_0001.nc").unlink()
+
+
+def broken_alone(out):
+    """Leave one finished case whole and one cut off, and no joined file."""
+    alone(out)
+    out.with_suffix(".nc").unlink()
+    case = out.with_name("case_0001.nc")
+    case.write_bytes(case.read_bytes()[:3000])
+
+
+def truncated(out):
+    """Cut a joined file off."""
+    path = out.with_suffix(".nc")
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def flipped(out):
+    """Flip one bit in the values of the second case of a joined file."""
+    path, content = out.with_suffix(".nc"), bytearray(out.with_suffix(".nc").read_bytes())
+    with h5py.File(path) as file:
+        place = file["pressure"].id.get_chunk_info_by_coord((1, 0, 0, 0))
+    content[place.byte_offset + place.size // 2] ^= 1
+    path.write_bytes(content)
+
+
+HARMS = {
+    "joined, its cases not removed": (alone, []),
+    "without its manifest": (Path.unlink, []),
+    "a case missing": (never_joined, [1]),
+    "a case cut off": (broken_alone, [1]),
+    "joined and cut off": (truncated, [0, 1]),
+    "a bit of a joined case flipped": (flipped, [1]),
+}
+
+
+@pytest.mark.parametrize(("harm", "again"), HARMS.values(), ids=HARMS)
+def test_a_shard_has_the_same_bytes_whatever_happened_to_it(study, simulated, tmp_path, harm, again):
+    expected = shard_of(study, tmp_path / "undisturbed")
+    simulated.clear()
+    found = shard_of(study, tmp_path / "disturbed", harm)
+    assert simulated == [0, 1, *again]
+    assert found == expected
+
+
+def test_more_cases_in_a_shard_keep_those_that_are_there(study, simulated, tmp_path):
+    shard_of(study, tmp_path)
+    simulated.clear()
+    micro = study.ensembles.micro.model_copy(update={"shard": 3})
+    larger = study.model_copy(update={"ensembles": study.ensembles.model_copy(update={"micro": micro})})
+    assert "shard_0000.nc" in shard_of(larger, tmp_path)
+    assert simulated == [2]
 
 
 @pytest.mark.parametrize("harm", ["truncated", "gone"])
-def test_a_case_harmed_after_its_shard_is_refused(study, tmp_path, harm):
+def test_a_shard_harmed_after_it_was_whole_is_refused(study, tmp_path, harm):
     shards = make(study, tmp_path)
-    case = next(iter(sorted(shards[0].parent.glob("case_*.nc"))))
+    joined = shards[0].with_suffix(".nc")
     if harm == "gone":
-        case.unlink()
+        joined.unlink()
     else:
-        case.write_bytes(case.read_bytes()[:-10])
-    with pytest.raises(DataError, match=r"case_0000\.nc: expected"):
+        joined.write_bytes(joined.read_bytes()[:-10])
+    with pytest.raises(DataError, match=r"shard_0000\.nc: expected"):
         ensembles.assemble(study, "micro", tmp_path / "design.nc", shards, tmp_path / "again.json")
     assert not (tmp_path / "again.json").exists()
 
@@ -164,8 +266,9 @@ def test_scales_are_fitted_and_read_back(study, made, tmp_path):
     assert statistics["microstructure"].maximum == 1.0
 
 
-def test_a_case_file_opens_alone(made):
-    with xr.open_dataset(made / "cases" / "case_0000.nc", decode_timedelta=False) as case:
-        assert case.temperature.dims == ("time", "y", "x")
-        assert case.temperature.attrs["units"] == "K"
-        assert case.attrs["steps"] > 0 and "core_seconds" not in case.attrs
+def test_the_file_of_a_shard_opens_alone(study, made):
+    with xr.open_dataset(made / "cases" / "shard_0000.nc", decode_timedelta=False) as cases:
+        assert cases.temperature.dims == schema.DIMS
+        assert cases.temperature.attrs["units"] == "K"
+        assert (cases.steps > 0).all() and "core_seconds" not in cases
+        assert cases.attrs["study"] == study.name

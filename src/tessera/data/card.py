@@ -4,14 +4,6 @@ It stands in the attributes of every store (names of the Attribute Convention fo
 and in docs/data.md.
 """
 
-from collections.abc import Mapping
-
-import dask
-import numpy as np
-import xarray as xr
-
-from tessera.data.schema import fields_of
-
 SUMMARY = (
     "A planar shock runs along x into HMX with pores, in two dimensions. It is fed at x = 0 by a constant particle "
     "velocity. Pores collapse, the collapse heats the material, hotspots react and grow."
@@ -32,19 +24,3 @@ LIMITS = (
 def attributes() -> dict[str, str]:
     """Return what every store of an ensemble says of itself in words."""
     return {"summary": SUMMARY, "source": SOURCE, "license": LICENCE, "comment": LIMITS}
-
-
-def ranges(dataset: xr.Dataset) -> Mapping[str, tuple[float, float]]:
-    """Return the extremes of every field over all cases, read once, chunk by chunk."""
-    names = fields_of(dataset)
-    lazy = [bound for name in names for bound in (dataset[name].min(), dataset[name].max())]
-    found = [float(one) for one in dask.compute(*lazy, scheduler="synchronous")]
-    return dict(zip(names, zip(found[::2], found[1::2], strict=True), strict=True))
-
-
-def with_ranges(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the dataset whose fields say their extremes in the CF attribute `actual_range`."""
-    said = dataset.copy()
-    for name, extremes in ranges(dataset).items():
-        said[name].attrs["actual_range"] = np.asarray(extremes, dtype=said[name].dtype)
-    return said

@@ -5,6 +5,7 @@ Two normalisations share one set of facts: `standard` has zero mean and unit sta
 magnitude, so that zero stays zero (PARC's, but with signed velocities that keep their sign).
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from tessera.data import files
+from tessera.data import files, workers
 from tessera.errors import DataError
 
 Kind = Literal["standard", "range"]
@@ -53,19 +54,50 @@ def fit(dataset: xr.Dataset, fields: Iterable[str], where: str) -> dict[str, Sta
     DataError
         There is no training case, or a field is constant or not finite.
     """
-    train = dataset.isel(case=np.flatnonzero(dataset["split"].values == "train"))
-    if train.sizes["case"] == 0:
+    train = np.flatnonzero(dataset["split"].values == "train").tolist()
+    names = list(fields)
+    if not train:
         raise DataError(f"{where}: expected training cases, got none")
+    parts = workers.each(_of_case, train, dataset, names)
     found = {}
-    for name in fields:
-        values = train[name].astype("float64")
-        numbers = Statistics(
-            *(float(n) for n in (f(skipna=False) for f in (values.mean, values.std, values.min, values.max)))
-        )
+    for name in names:
+        numbers = _together([part[name] for part in parts])
         if not np.all(np.isfinite(numbers)) or numbers.std == 0.0:
             raise DataError(f"{where}: {name}: expected a finite field that varies, got {numbers}")
         found[name] = numbers
     return found
+
+
+class _Moments(NamedTuple):
+    """Of the values of one case: how many, mean, sum of the squares about it, extremes."""
+
+    count: int
+    mean: float
+    squares: float
+    minimum: float
+    maximum: float
+
+
+def _of_case(number: int, dataset: xr.Dataset, names: list[str]) -> dict[str, _Moments]:
+    """Return the moments of the fields of one case."""
+    found = {}
+    for name in names:
+        values = dataset[name].isel(case=number).values.astype("float64")
+        mean = float(values.mean())
+        apart = float(np.square(values - mean).sum())
+        found[name] = _Moments(values.size, mean, apart, float(values.min()), float(values.max()))
+    return found
+
+
+def _together(parts: list[_Moments]) -> Statistics:
+    """Return the statistics of all cases, the same in any order of them."""
+    count = sum(part.count for part in parts)
+    minimum, maximum = (f(getattr(part, n) for part in parts) for f, n in ((min, "minimum"), (max, "maximum")))
+    if not all(np.isfinite(part).all() for part in parts):
+        return Statistics(np.nan, np.nan, minimum, maximum)
+    mean = math.fsum(part.count * part.mean for part in parts) / count
+    squares = math.fsum(part.squares + part.count * (part.mean - mean) ** 2 for part in parts)
+    return Statistics(mean, math.sqrt(squares / count), minimum, maximum)
 
 
 def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Scales:

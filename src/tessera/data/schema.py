@@ -110,7 +110,7 @@ def showing(dataset: xr.Dataset, fields: Iterable[str]) -> xr.Dataset:
     held = "initial_microstructure"
     if held not in fields or held in dataset or "microstructure" not in dataset:
         return dataset
-    first = dataset["microstructure"].isel(time=0, drop=True)
+    first = dataset["microstructure"].chunk({"case": 1}).isel(time=0, drop=True)  # lazy, case by case
     every = first.expand_dims(time=dataset["time"]).transpose(*dataset["microstructure"].dims)
     return describe(dataset.assign({held: every}))
 

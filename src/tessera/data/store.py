@@ -6,15 +6,21 @@ holds its checksum; whoever opens the manifest knows that the store is whole.
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array as da
+import netCDF4
+import numpy as np
 import xarray as xr
+import zarr
 from zarr.core.sync import sync
 
+from tessera.data import shards, workers
 from tessera.data.files import read_json, short, whole, write_json
 from tessera.errors import DataError
 from tessera.provenance import tree_digest
@@ -58,22 +64,95 @@ def open_netcdf(path: Path) -> xr.Dataset:
         raise DataError(f"{path}: expected a whole netCDF file, got {short(error)}") from None
 
 
-def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | None = None) -> None:
-    """Write a dataset as a Zarr store beside its manifest, whole or not at all.
+def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> dict[str, list[float]]:
+    """Write cases one after the other as one netCDF4 file, whole or not at all; only one is in memory at a time.
+
+    Parameters
+    ----------
+    like
+        Everything but the fields: coordinates and attributes.
+    cases
+        Datasets of one case each, without the dimension `case`, in the order of `like`: fields, single numbers, texts.
+    path
+        The file; every case in it has a checksum.
+
+    Returns
+    -------
+    The extremes of every field.
+    """
+    with whole(path) as beside:
+        try:
+            like.to_netcdf(beside, engine="netcdf4")
+            return _append(beside, like.sizes["case"], iter(cases))
+        except RuntimeError as error:
+            free = shutil.disk_usage(path.parent).free
+            raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
+
+
+def _append(path: Path, count: int, cases: Iterator[xr.Dataset]) -> dict[str, list[float]]:
+    """Add the fields of cases to a file, and the single values that they say: all headers first, so that equal cases
+    make equal files.
+    """
+    first = next(cases)
+    with netCDF4.Dataset(path, "a") as file:
+        for name, field in ((str(name), field) for name, field in first.data_vars.items()):
+            shape: dict[str, Any] = {"chunksizes": (1, *field.shape), **_PACKED} if field.ndim else {}
+            kind = str if field.dtype.kind in "OU" else field.dtype
+            file.createVariable(name, kind, ("case", *field.dims), fill_value=False, **shape)
+            file[name].setncatts(field.attrs)
+    bounds: dict[str, list[float]] = {}
+    number = 0
+    with netCDF4.Dataset(path, "a") as file:
+        for number, one in enumerate(chain([first], cases), start=1):
+            for name, field in ((str(name), field) for name, field in one.data_vars.items()):
+                file[name][number - 1] = field.values if field.ndim else field.item()
+                if field.ndim:
+                    low, high = bounds.get(name, (np.inf, -np.inf))
+                    bounds[name] = [min(low, float(field.values.min())), max(high, float(field.values.max()))]
+    if number != count:
+        raise ValueError(f"cases: expected {count}, got {number}")
+    return bounds
+
+
+_PACKED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+
+
+def save_zarr(
+    dataset: xr.Dataset,
+    manifest: Path,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    read: Callable[[str, dict[str, int]], np.ndarray] | None = None,
+) -> None:
+    """Write a dataset as a Zarr store beside its manifest, whole or not at all, one case of a field at a time.
 
     Parameters
     ----------
     dataset
-        What to store; dask arrays are computed chunk by chunk.
+        What to store. Fields of every case may be lazy.
     manifest
         Path of the manifest; the store is the folder of the same stem with suffix `.zarr`.
     facts
         What else the manifest shall say.
+    read
+        Gives the values of a field at a place along `case` and the dimensions before it; None takes them from the
+        dataset. With it the values of fields in `dataset` are never asked for, and workers may share the work.
     """
+    fields = {name: axis for name, axis in dataset.data_vars.items() if shards.sharded(axis)}
     with _stored(manifest, facts) as beside:
-        for variable in dataset.variables.values():
-            variable.encoding = {}
-        dataset.to_zarr(beside, **_ZARR)
+        _lay_out(dataset, beside)
+        parts = [(str(name), shards.size(axis), *part) for name, axis in fields.items() for part in shards.places(axis)]
+        place = beside.resolve()
+        if read is None:
+            for part in parts:
+                _write_shard(part, place, lambda name, at: dataset[name].isel(at).values)
+        else:
+            workers.each(_write_shard, parts, place, read)
+
+
+def _write_shard(part: tuple[str, int, str, dict[str, int], range], folder: Path, read: Any) -> None:
+    name, size, key, outer, cases = part
+    shards.write(folder / key, size, (read(name, {**outer, "case": case}) for case in cases))
 
 
 def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, facts: Mapping[str, Any]) -> None:
@@ -90,15 +169,40 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
     manifest, facts
         As for `save_zarr`.
     """
-    with _stored(manifest, facts) as beside:
-        like.to_zarr(beside, compute=False, **_ZARR)
+    fields = {str(name): shards.size(axis) for name, axis in like.data_vars.items()}
+    with _stored(manifest, facts) as beside, ExitStack() as opened:
+        _lay_out(like, beside)
+        parts = {name: list(shards.places(like[name])) for name in fields}
+        now: dict[str, shards.Shard] = {}
+        told: dict[str, list[float]] = {}
         for number, one in enumerate(cases):
-            kept = [name for name, axis in one.coords.items() if axis.dims == ("case",) and axis.dtype.kind == "f"]
-            values = one.drop_vars([name for name in one.coords if name not in kept]).drop_attrs(deep=True)
-            values.to_zarr(beside, mode="r+", region={"case": slice(number, number + 1)})
+            for name, size in fields.items():
+                key, _, members = parts[name][number // size]
+                if number == members.start:
+                    now[name] = opened.enter_context(shards.Shard(beside / key, size))
+                now[name].append(one[name].values)
+                if number == members.stop - 1:
+                    now[name].close()
+            for name in (n for n, axis in one.coords.items() if axis.dims == ("case",) and axis.dtype.kind == "f"):
+                told.setdefault(str(name), []).append(float(one[name].item()))
+        for name, values in told.items():
+            zarr.open_array(beside / name, mode="r+")[:] = np.array(values)
 
 
-_ZARR: dict[str, Any] = {"mode": "w", "zarr_format": 2, "consolidated": True}
+def _lay_out(dataset: xr.Dataset, folder: Path) -> None:
+    """Write everything of a store but the fields that lie in shards; those get their metadata."""
+    laid, encoding = dataset.copy(), {}
+    for name, variable in dataset.variables.items():
+        if name in dataset.data_vars and shards.sharded(dataset[name]):
+            encoding[name] = shards.encoding(dataset[name])
+            empty = da.zeros(variable.shape, dtype=variable.dtype, chunks=-1)
+            laid[name] = (variable.dims, empty, variable.attrs)
+        else:
+            texts = variable.dtype.kind in "UT"
+            encoding[name] = {"chunks": tuple(max(1, length) for length in variable.shape)}
+            laid[name] = (variable.dims, variable.values.astype(object) if texts else variable.values, variable.attrs)
+    with _alone():
+        laid.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, compute=False, encoding=encoding)
 
 
 @contextmanager
@@ -106,15 +210,17 @@ def _stored(manifest: Path, facts: Mapping[str, Any] | None) -> Iterator[Path]:
     """Give a folder to write a store to; when the block ends well it stands beside its manifest."""
     place = manifest.with_suffix(".zarr")
     with whole(place) as beside:
-        with _alone():
-            yield beside
+        yield beside
         checksum = tree_digest(beside)
         manifest.unlink(missing_ok=True)  # what was there stays until it can be replaced
     write_json(manifest, {"store": place.name, "sha256": checksum, **dict(facts or {})})
 
 
 def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
-    """Open the Zarr store that a manifest names, lazily.
+    """Open the Zarr store that a manifest names: its coordinates in memory, its fields read when they are asked for.
+
+    A field of a case is read alone, `dataset[name].isel(case=n).values`; whoever asks for a field of all cases gets it
+    in memory. Stores of version 2, which were written once, open as well.
 
     Parameters
     ----------
@@ -132,9 +238,17 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
     if verified:
         verify(manifest)
     try:
-        return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
+        lazy = xr.open_dataset(
+            place.resolve(), engine="zarr", chunks=None, cache=False, consolidated=False, decode_timedelta=False
+        )
+        return lazy.assign_coords({name: _loaded(axis) for name, axis in lazy.coords.items()})
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
+
+
+def _loaded(axis: xr.DataArray) -> xr.DataArray:
+    """Return a coordinate in memory, texts as plain arrays of them."""
+    return axis.astype(object).astype(str) if axis.dtype.kind in "OT" else axis.load()
 
 
 def verify(manifest: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from tessera.data import schema
+from tessera.data import schema, workers
 from tessera.errors import DataError
 from tessera.evaluation import measures, metrics
 
@@ -110,13 +110,7 @@ def table(
     setting = Setting(frame, schema.interval(truth), start)
     for where, prediction in predictions.items():
         check(prediction, truth, where, scale=scale, start=start)
-    frames: list[pd.DataFrame] = []
-    for case in _cases(truth, predictions):
-        fields = load_case(truth, case)
-        frames += _reference_rows(fields, setting, case)
-        for prediction in predictions.values():
-            found = load_case(prediction, case)
-            frames.append(_case_rows(run_of(prediction), found, fields, setting, case))
+    frames = workers.each(_scored, _cases(truth, predictions), truth, list(predictions.values()), setting)
     whole = pd.concat(frames, ignore_index=True).assign(scale=scale)
     whole = whole.astype({"n_meso": "Int64", "seed": "Int64", "case": "int64"})
     whole.attrs = {"scale": scale, "threshold": threshold, "start_frame": start}
@@ -201,6 +195,14 @@ def _cases(truth: xr.Dataset, predictions: Mapping[str, xr.Dataset]) -> list[int
         cases = found
         seen.add(run)
     return cases or sorted(truth["case"].values[truth["split"].values == "test"].tolist())
+
+
+def _scored(case: int, truth: xr.Dataset, predictions: list[xr.Dataset], setting: Setting) -> pd.DataFrame:
+    """Return the rows of one case: truth, persistence, predictions."""
+    fields = load_case(truth, case)
+    frames = [*_reference_rows(fields, setting, case)]
+    frames += [_case_rows(run_of(one), load_case(one, case), fields, setting, case) for one in predictions]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _reference_rows(fields: Mapping[str, np.ndarray], setting: Setting, case: int) -> Iterable[pd.DataFrame]:

@@ -1,8 +1,8 @@
-"""Variables of Zarr stores, versions 2 and 3, one region at a time: metadata in JSON, values in one file per chunk.
+"""Variables of Zarr stores, versions 2 and 3, one region at a time: metadata in JSON, values in a file per chunk or shard.
 
 The files are read here, not by the Zarr library, so that nothing of a store is trusted: no codec but those below (the
 library knows one that unpickles), no links, no file outside of the store, no chunk that unpacks to more than it says.
-What xarray writes is understood; shards are not. https://zarr-specs.readthedocs.io
+What xarray writes is understood, shards included. https://zarr-specs.readthedocs.io
 """
 
 import base64
@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow
 
 from tessera.errors import DataError
+from tessera.formats.shards import Shards, shards
 from tessera.formats.variables import MOST_CHUNKS, Variable, affordable, shown, told
 
 METADATA = 2**20  # bytes that a file of metadata may have
@@ -50,7 +51,9 @@ class Layout(NamedTuple):
     fill
         Value of the chunks that are not there; None: they must be there.
     prefix, separator
-        Of the names of chunks.
+        Of the names of chunks, or of the shards that hold them.
+    shards
+        How chunks lie in shards; None where each has its file.
     """
 
     chunk: tuple[int, ...]
@@ -60,6 +63,7 @@ class Layout(NamedTuple):
     fill: Any
     prefix: tuple[str, ...]
     separator: str
+    shards: Shards | None = None
 
 
 def names(folder: Path) -> list[str]:
@@ -128,20 +132,24 @@ def _overlap(
 
 
 def _chunk(place: Path, index: tuple[int, ...], layout: Layout, where: str) -> np.ndarray:
-    """Return the values of a chunk, or its fill value where there is no file."""
-    key = layout.separator.join((*layout.prefix, *map(str, index))) or "0"
+    """Return the values of a chunk, or its fill value where there is none."""
+    number, within = (index, ()) if layout.shards is None else layout.shards.split(index)
+    key = layout.separator.join((*layout.prefix, *map(str, number))) or "0"
     path = _inside(place, key)
-    if not path.exists():
-        if layout.fill is None:
-            raise DataError(f"{where}: chunk {key}: expected a file, for it has no fill value, found none")
-        return np.broadcast_to(np.array(layout.fill, layout.dtype), layout.chunk)
     texts = layout.dtype.kind == "O"
     size = TEXTS if texts else math.prod(layout.chunk) * layout.dtype.itemsize
     most = 2 * size + METADATA  # of what is packed once more, which may grow
-    if not path.is_file() or path.stat().st_size > most:
+    whole = layout.shards is None
+    if path.exists() and (not path.is_file() or (whole and path.stat().st_size > most)):
         raise DataError(f"{where}: chunk {key}: expected a file of at most {most} bytes, got something else")
     with told(path, "a whole chunk"):
-        content = path.read_bytes()
+        content = None
+        if path.exists():
+            content = path.read_bytes() if layout.shards is None else layout.shards.read(path, within, most)
+        if content is None and layout.fill is None:
+            raise DataError(f"{where}: chunk {key}: expected a file, for it has no fill value, found none")
+        if content is None:
+            return np.broadcast_to(np.array(layout.fill, layout.dtype), layout.chunk)
         for codec, said in layout.codecs:
             content = _decoded(content, codec, said, most)
         if not texts and len(content) != size:
@@ -240,6 +248,12 @@ def _of_version_3(place: Path, where: str) -> tuple[Variable, Layout]:
     codecs = [(each["name"], each.get("configuration") or {}) for each in said["codecs"]]
     shape = _sizes(said["shape"], 0, where)
     chunk = _sizes(said["chunk_grid"]["configuration"]["chunk_shape"], 1, where)
+    sharding = None
+    if len(codecs) == 1 and codecs[0][0] == "sharding_indexed":
+        inside = codecs[0][1]
+        codecs = [(each["name"], each.get("configuration") or {}) for each in inside["codecs"]]
+        outer, chunk = chunk, _sizes(inside["chunk_shape"], 1, where)
+        sharding = shards(inside, outer, chunk, where)
     axes: tuple[int, ...] = tuple(range(len(shape)))
     if codecs and codecs[0][0] == "transpose":
         axes = _sizes(codecs.pop(0)[1]["order"], 0, where)
@@ -247,9 +261,8 @@ def _of_version_3(place: Path, where: str) -> tuple[Variable, Layout]:
     strange = [name for name, _ in packed if name not in UNPACKED]
     strange += [] if serial[0] in ("bytes", "vlen-utf8") else [serial[0]]
     if strange or said.get("storage_transformers"):
-        hint = "; write it without shards" if "sharding_indexed" in strange else ""
         known = ", ".join(("transpose", "bytes", "vlen-utf8", *UNPACKED))
-        raise DataError(f"{where}: expected codecs {known}, got {shown((strange or ['transformers'])[0])}{hint}")
+        raise DataError(f"{where}: expected codecs {known}, got {shown((strange or ['transformers'])[0])}")
     dtype = _dtype_of_version_3(said["data_type"], serial, where)
     keys = said["chunk_key_encoding"]
     kind = _one_of(keys["name"], ("default", "v2"), where)
@@ -259,7 +272,8 @@ def _of_version_3(place: Path, where: str) -> tuple[Variable, Layout]:
         raise DataError(f"{where}: expected an array, got metadata of something else")
     prefix = ("c",) if kind == "default" else ()
     dims = _dims(said.get("dimension_names"), where)
-    layout = Layout(chunk, dtype, axes, tuple(reversed(packed)), _fill(said["fill_value"], dtype), prefix, separator)
+    fill = _fill(said["fill_value"], dtype)
+    layout = Layout(chunk, dtype, axes, tuple(reversed(packed)), fill, prefix, separator, sharding)
     return Variable(dims, shape, _described(dtype), attrs), layout
 
 

@@ -1,17 +1,21 @@
 """From a study to its ensembles: design, simulate, assemble, scale."""
 
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tessera.data import card, files, ledger, scaling, schema, store
+from tessera.data import card, cases, files, ledger, scaling, schema, store, workers
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
@@ -47,8 +51,8 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
 def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
     """Simulate the cases of a shard, keep those that are whole and of the same key, and list them."""
     what, drawn = _simulated(study, scale), _open_design(study, scale, design)
-    cases = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
-    if cases.size == 0:
+    numbers = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
+    if numbers.size == 0:
         raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
     console = Console(stderr=True)
     bar = Progress(
@@ -60,63 +64,64 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
         transient=True,
         disable=not console.is_terminal,
     )
-    made, paths = {}, {int(case): out.parent / f"case_{case:04d}.nc" for case in cases}
-    spent = _spent(out, [path for path in paths.values() if path.is_file()])
+    keys = {int(case): _key(study, scale, drawn.sel(case=case)) for case in numbers}
+    spent = _spent(out, [*keys])
     with bar:
-        task = bar.add_task("", total=len(cases) * (what.snapshots - 1), scale=scale, case=int(cases[0]))
-        for position, (case, path) in enumerate(paths.items()):
+        task = bar.add_task("", total=len(keys) * (what.snapshots - 1), scale=scale, case=int(numbers[0]))
+        for position, (case, key) in enumerate(keys.items()):
             bar.update(task, case=case, completed=position * (what.snapshots - 1))
-            result = _simulated_once(study, scale, drawn.sel(case=case), path, lambda: bar.advance(task))
-            if result is not None:
-                spent[path.name] = result.attrs.pop("core_seconds")
-                ledger.write(out, {"cases": spent})
-                store.save_netcdf(result, path)
-                log.info("%s: simulated in %.1f core-seconds", path, spent[path.name])
-            made[path.name] = file_digest(path)
+            path = cases.place(out, case)
+            if cases.kept(out, case, key) is not None:
+                log.info("%s: whole and of the same key, kept", path)
+                continue
+            result = _simulated_once(study, scale, drawn.sel(case=case), key, lambda: bar.advance(task))
+            spent[path.stem] = result.attrs.pop("core_seconds")
+            ledger.write(out, {"cases": spent})
+            store.save_netcdf(result, path)
+            log.info("%s: simulated in %.1f core-seconds", path, spent[path.stem])
+    like = schema.describe(xr.Dataset(coords=_designed(drawn.sel(case=numbers))))
+    like.attrs |= _attrs(study, scale) | {"title": f"{scale} cases of study {study.name}", "scale": scale}
+    extremes = cases.join(out, like, keys)
+    ledger.write(out, {"cases": spent, "core_seconds": sum(spent.values()) if len(spent) == len(keys) else math.nan})
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
-    together = sum(spent.values()) if spent.keys() == made.keys() else math.nan
-    ledger.write(out, {"cases": spent, "core_seconds": together})
-    files.write_json(out, {**whose, "shard": shard, "cases": made})
+    content = {"shard": shard, "cases": [*keys], "extremes": extremes, "sha256": file_digest(cases.joined(out))}
+    files.write_json(out, {**whose, **content})
 
 
 def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
-    """Assemble the cases of all shards as one Zarr store that keeps the schema."""
+    """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
     drawn = _open_design(study, scale, design)
-    paths: dict[str, Path] = {}
-    for shard in shards:
-        for name, checksum in _listed(study, scale, shard).items():
-            paths[name] = _whole_case(shard.parent / Path(name).name, checksum, shard)
-    expected = [f"case_{case:04d}.nc" for case in drawn["case"].values]
-    if sorted(paths) != sorted(expected):
-        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(paths)} from the shards")
-    lazy = [xr.open_dataset(paths[name], engine="netcdf4", chunks={}, decode_timedelta=False) for name in expected]
-    removed = [float(case.attrs["removed_energy_share"]) for case in lazy]
-    together = xr.concat(
-        [case.drop_attrs(deep=False) for case in lazy],
-        dim="case",
-        coords="minimal",
-        compat="override",
-        join="exact",
-    )
-    for name in schema.DESIGNED:  # as the design says: joined texts are cut to the length of the first
-        values = drawn[name].values
-        together.coords[name] = ("case", values.astype(str) if values.dtype.kind in "OSU" else values)
-    together = schema.describe(together.chunk({"case": 1, "time": -1, "y": -1, "x": -1}))
-    together = card.with_ranges(together)
+    listed = {path: _listed(study, scale, path) for path in shards}
+    lying = {
+        case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path].cases)
+    }
+    expected = drawn["case"].values.tolist()
+    if sorted(lying) != sorted(expected):
+        raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(lying)} from the shards")
+    workers.each(_check_joined, [(path.resolve(), shard.sha256) for path, shard in listed.items()])
+    heads = [cases.head(cases.joined(path)) for path in shards]
+    lazy = {
+        name: (schema.DIMS, da.zeros((len(expected), *heads[0][name].shape[1:]), dtype=heads[0][name].dtype))
+        for name in schema.fields_of(heads[0])
+    }
+    axes = {name: heads[0][name].variable for name in schema.COORDINATES}
+    together = schema.describe(xr.Dataset(lazy, coords=axes | _designed(drawn)))
+    for name, field in together.data_vars.items():
+        lows, highs = zip(*(shard.extremes[str(name)] for shard in listed.values()), strict=True)
+        field.attrs["actual_range"] = np.array([min(lows), max(highs)], dtype=field.dtype)
     together.attrs |= (
         _attrs(study, scale)
         | card.attributes()
         | {
             "title": f"{scale} ensemble of study {study.name}",
             "scale": scale,
-            "largest_removed_energy_share": float(np.max(removed)),
+            "largest_removed_energy_share": float(max(head["removed_energy_share"].values.max() for head in heads)),
         }
     )
     schema.check(together, str(out))
     ledger.write(out, {"core_seconds": ledger.total(shards, "core_seconds")})
-    store.save_zarr(together, out, {"scale": scale, **schema.facts(together)})
-    for case in lazy:
-        case.close()
+    facts = {"scale": scale, **schema.facts(together)}
+    store.save_zarr(together, out, facts, read=partial(cases.read, lying=[lying[case] for case in expected]))
 
 
 def adopt(study: Study, scale: str, imported: Path, out: Path) -> None:
@@ -150,12 +155,9 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
-def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, advance) -> xr.Dataset | None:
-    """Return a simulated case, None where it lies there, whole and of the same key."""
-    what, case, key = _simulated(study, scale), int(drawn["case"]), _key(study, scale, drawn)
-    if path.is_file() and _key_of(path) == key:
-        log.info("%s: whole and of the same key, kept", path)
-        return None
+def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advance) -> xr.Dataset:
+    """Return a simulated case."""
+    what, case = _simulated(study, scale), int(drawn["case"])
     result = run.simulate(
         designs.solid_fraction(drawn),
         law=eos.LAWS[study.material.eos.kind](**study.material.eos.model_dump(exclude={"kind"})),
@@ -180,12 +182,12 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, adv
     return described
 
 
-def _spent(out: Path, kept: Sequence[Path]) -> dict[str, float]:
-    """Return what the cases that lie there are known to have cost, in whichever shard they were simulated."""
-    records = [*ledger.place(out).parent.glob("shard_*.json"), out] if kept else []  # its own has the last word
-    found = [ledger.read(out.with_name(record.name)).get("cases", {}) for record in records]
-    names = {path.name for path in kept}
-    return {name: seconds for cases in found for name, seconds in cases.items() if name in names}
+def _spent(out: Path, numbers: Sequence[int]) -> dict[str, float]:
+    """Return what cases are known to have cost, in whichever shard they were simulated."""
+    records = [*sorted(ledger.place(out).parent.glob("shard_*.json")), out]  # its own has the last word
+    known = [ledger.read(out.with_name(record.name)).get("cases", {}) for record in records]
+    found = {name: seconds for each in known for name, seconds in each.items()}
+    return {name: found[name] for case in numbers if (name := cases.place(out, case).stem) in found}
 
 
 def _simulated(study: Study, scale: str) -> Simulated:
@@ -223,14 +225,32 @@ def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     return drawn
 
 
-def _listed(study: Study, scale: str, shard: Path) -> dict[str, str]:
-    """Return the names of the cases that the manifest of a shard lists, and their checksums."""
+def _designed(drawn: xr.Dataset) -> dict[str, tuple[str, np.ndarray]]:
+    """Return what a design says of its cases, texts as plain arrays of them."""
+    values = {name: drawn[name].values for name in schema.DESIGNED}
+    return {name: ("case", each.astype(str) if each.dtype.kind in "OSU" else each) for name, each in values.items()}
+
+
+class _Shard(BaseModel):
+    """What the manifest of a shard says of its cases."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    cases: list[int]
+    extremes: dict[str, tuple[float, float]]
+    sha256: str
+
+
+def _listed(study: Study, scale: str, shard: Path) -> _Shard:
+    """Return what the manifest of a shard says of its cases."""
     said = files.read_json(shard)
     _check_scale(study, scale, shard, said)
-    cases = said.get("cases")
-    if not isinstance(cases, dict):
-        raise DataError(f"{shard}: expected cases and their checksums, got {cases!r}")
-    return dict(sorted(cases.items()))
+    try:
+        return _Shard.model_validate_json(json.dumps(said))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"{shard}: {key}: expected the manifest of a shard to say it, got {first['msg']}") from None
 
 
 def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) -> None:
@@ -253,24 +273,17 @@ def _microstructure(what: Simulated):
     )
 
 
-def _key_of(path: Path) -> str | None:
-    try:
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as case:
-            return case.attrs.get("key")
-    except (OSError, RuntimeError, ValueError) as error:
-        log.warning("%s: expected a whole case, got %s; simulated again", path, error)
-        return None
-
-
-def _whole_case(path: Path, checksum: str, shard: Path) -> Path:
+def _check_joined(shard: tuple[Path, str]) -> None:
+    """Refuse cases of a shard that do not have the checksum of its manifest."""
+    manifest, checksum = shard
+    path = cases.joined(manifest)
     if not path.is_file():
-        raise DataError(f"{path}: expected a simulated case, found none; delete {shard} to simulate it again")
+        raise DataError(f"{path}: expected simulated cases, found none; delete {manifest} to simulate them again")
     found = file_digest(path)
     if found != checksum:
         raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {shard} to simulate it again"
+            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest} to simulate it again"
         )
-    return path
 
 
 __all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]
