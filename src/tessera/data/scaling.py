@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from tessera.data import files
+from tessera.data import files, seals
 from tessera.errors import DataError
 
 Kind = Literal["standard", "range"]
@@ -81,8 +81,9 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
 
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
-    """Write the statistics as JSON, whole or not at all."""
-    files.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
+    """Write the statistics as JSON with a checksum, whole or not at all."""
+    content = {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)}
+    files.write_json(path, seals.sealed(content))
 
 
 def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
@@ -91,9 +92,9 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     Raises
     ------
     DataError
-        The file is missing or is not a scale file.
+        The file is missing, damaged, or is not a scale file.
     """
-    content = files.read_json(path)
+    content = seals.opened(path, files.read_json(path))
     try:
         found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
         return found, dict(content["attrs"])

@@ -1,11 +1,12 @@
 """Data sets on disk, whole or not there: netCDF4 cases, Zarr stores with a manifest.
 
-A Zarr store is a folder, so it gets a manifest: a JSON file, renamed last, that names the store and
-holds its checksum; whoever opens the manifest knows that the store is whole.
+A netCDF file carries the checksum of its content. A Zarr store is a folder, so it gets a manifest: a JSON file,
+renamed last, that names the store and holds its checksum; whoever opens the manifest knows that the store is whole.
 """
 
 import asyncio
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import netCDF4
+import numpy as np
 import xarray as xr
 from zarr.core.sync import sync
 
+from tessera.data import seals
 from tessera.data.files import read_json, short, whole, write_json
 from tessera.errors import DataError
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write a dataset as one netCDF4 file, whole or not at all; floats are compressed without loss.
+    """Write a dataset as one netCDF4 file with a checksum, whole or not at all; floats are compressed without loss.
 
     Raises
     ------
@@ -36,26 +40,37 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
     with whole(path) as beside:
         try:
             dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
+            checksum = _dataset_digest(_read_netcdf(beside))
+            with netCDF4.Dataset(beside, "a") as file:
+                file.setncattr(seals.KEY, checksum)
         except RuntimeError as error:
             free = shutil.disk_usage(path.parent).free
             raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
 
 def open_netcdf(path: Path) -> xr.Dataset:
-    """Read a netCDF4 file into memory.
+    """Read a netCDF4 file into memory and verify its checksum.
 
     Raises
     ------
     DataError
-        The file is missing, truncated or not netCDF.
+        The file is missing, damaged or not netCDF.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a netCDF file, found none")
     try:
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
-            return dataset.load()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{path}: expected a whole netCDF file, got {short(error)}") from None
+        dataset = _read_netcdf(path)
+        found = _dataset_digest(dataset)
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        what = f"expected a whole netCDF file, got {short(error)}"
+        raise DataError(f"{path}: {what}; delete it to make it again") from None
+    seals.check(path, dataset.attrs.pop(seals.KEY, None), found)
+    return dataset
+
+
+def _read_netcdf(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
+        return dataset.load()
 
 
 def save_zarr(dataset: xr.Dataset, manifest: Path, facts: Mapping[str, Any] | None = None) -> None:
@@ -182,3 +197,19 @@ def _tree_digest(folder: Path) -> str:
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()
+
+
+def _dataset_digest(dataset: xr.Dataset) -> str:
+    """Return the checksum of all that a dataset in memory says, but for the one that it carries."""
+    total = hashlib.sha256(_said({key: value for key, value in dataset.attrs.items() if key != seals.KEY}))
+    for name in sorted(map(str, dataset.variables)):
+        variable = dataset[name].variable
+        plain = variable.values.astype(str) if variable.dtype.kind in "OSU" else variable.values
+        total.update(_said([name, variable.dims, plain.shape, plain.dtype.kind, variable.attrs]))
+        total.update(np.ascontiguousarray(plain).tobytes())
+    return total.hexdigest()[:16]
+
+
+def _said(content: Any) -> bytes:
+    """Return attributes as text; what is of numpy as what it is in Python."""
+    return json.dumps(content, sort_keys=True, default=lambda value: np.asarray(value).tolist()).encode()

@@ -240,10 +240,9 @@ def _microstructure(what: Simulated):
 
 def _key_of(path: Path) -> str | None:
     try:
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as case:
-            return case.attrs.get("key")
-    except (OSError, RuntimeError, ValueError) as error:
-        log.warning("%s: expected a whole case, got %s; simulated again", path, error)
+        return store.open_netcdf(path).attrs.get("key")
+    except DataError as error:
+        log.warning("%s; simulated again", error)
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import files, scaling, schema, store
+from tessera.data import files, scaling, schema, seals, store
 from tessera.data.scaling import Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -32,6 +32,13 @@ class Stage(NamedTuple):
     name: str
     task: Callable[[], Task]
     training: Training
+
+
+class Learned(NamedTuple):
+    """What trainings in a row came to: what they cost and reached, and their history, counted over all of them."""
+
+    result: dict[str, Any]
+    history: list[dict[str, Any]]
 
 
 def seed_of(study: Study, *what: object) -> int:
@@ -94,9 +101,8 @@ def learn(
     inputs: Sequence[Path],
     seed: int,
     state: Path,
-    history: Path,
-) -> dict[str, Any]:
-    """Train all stages in a row, write their history, return what they cost and reached.
+) -> Learned:
+    """Train all stages in a row.
 
     Parameters
     ----------
@@ -110,8 +116,6 @@ def learn(
         Its seed.
     state
         Folder of the training state.
-    history
-        Where the history lands, one JSON line per epoch, counted over all stages.
     """
     key = digest(
         {
@@ -128,14 +132,14 @@ def learn(
         folder = state / stage.name
         results.append(train(stage.task(), loop, state=folder, key=key))
         lines += _lines(folder / key / "history.jsonl", stage.name, lines[-1] if lines else {})
-    files.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
     last = results[-1]
-    return {
+    result = {
         "core_seconds": sum(result.core_seconds + result.validation_seconds for result in results),
         "updates": sum(result.updates for result in results),
         "best_updates": last.best_updates,
         "error": last.best,
     }
+    return Learned(result, lines)
 
 
 def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dataset:
@@ -176,14 +180,17 @@ def save(
     scales: scaling.Scales,
     section: Any,
     facts: dict[str, Any],
-    training: dict[str, Any],
+    learned: Learned,
     out: Path,
+    history: Path,
 ) -> None:
-    """Write the checkpoint of a trained network with its provenance."""
+    """Write the checkpoint of a trained network with its provenance, and its history: both or none."""
     said: dict[str, Any] = {**provenance(study.name, section, SOURCES), **facts}
-    done = checkpoints.Checkpoint(kind, module, statistics, scales, said, training)
-    checkpoints.save(done, out)
-    log.info("%s: %d updates in %.0f core-seconds", out, training["updates"], training["core_seconds"])
+    done = checkpoints.Checkpoint(kind, module, statistics, scales, said, learned.result)
+    with files.whole(history) as beside:
+        beside.write_text("".join(json.dumps(line) + "\n" for line in seals.of_lines(learned.history)))
+        checkpoints.save(done, out)
+    log.info("%s: %d updates in %.0f core-seconds", out, learned.result["updates"], learned.result["core_seconds"])
 
 
 def _lines(path: Path, stage: str, before: dict[str, Any]) -> list[dict[str, Any]]:
