@@ -1,7 +1,6 @@
-"""Every command, given what is missing, broken or of another study, or a full disk: one line, and nothing left."""
+"""Every command, given what is missing, broken or of another study: one line, and nothing left."""
 
 import json
-import subprocess
 
 import pytest
 
@@ -67,40 +66,6 @@ def test_the_other_scale_is_refused(call, finished, tmp_path):
         call([word.replace("ensembles/micro", "ensembles/meso") for word in words]),
         "of the micro scale, got one of 'meso'",
     )
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """Return a function that gives a folder on a disk of so many bytes; needs the right to mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(size):
-        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-        how = f"size={max(int(size), 4096)}"
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", how, "tmpfs", folder], check=False, capture_output=True)
-        if done.returncode:
-            pytest.skip("needs the right to mount a small file system")
-        return folder
-
-    yield mount
-    subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_full_disk_is_said_and_leaves_no_half_file(call, finished, disk, name):
-    words = commands(finished, "to")[name]
-    outs = [finished / word.removeprefix("to/") for word in words if word.startswith("to/")]
-    whole = {str(path.relative_to(finished)) for out in outs for path in (out, *out.with_suffix(".zarr").rglob("*"))}
-    whole |= {str(path.relative_to(finished)) for out in outs for path in out.parent.glob("case_*.nc")}
-    size = sum((finished / path).stat().st_size for path in whole if (finished / path).is_file())
-    assert size > 0
-    for share in (0.0, 0.3, 0.6):
-        folder = disk(share * size)
-        (folder / "taken").write_bytes(b"x" * 4096 * (share * size <= 4096))  # a page is the smallest disk
-        refused(call(commands(finished, folder)[name]), str(folder))
-        assert set(left(folder)) <= {*whole, "taken"}
-        assert not list(folder.rglob("*.part"))
 
 
 @pytest.mark.parametrize("name", NAMES)
