@@ -94,9 +94,11 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     DataError
         The file is missing, damaged, or is not a scale file.
     """
-    content = seals.opened(path, files.read_json(path))
+    content = files.read_json(path)
     try:
         found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
-        return found, dict(content["attrs"])
+        attrs = dict(content["attrs"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: expected a scale file, got {error!r}") from None
+    seals.opened(path, content)
+    return found, attrs

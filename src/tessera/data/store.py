@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array as da
 import netCDF4
 import numpy as np
 import xarray as xr
 from zarr.core.sync import sync
 
-from tessera.data import seals
+from tessera.data import layout, seals
 from tessera.data.files import read_json, short, whole, write_json
 from tessera.errors import DataError
 
@@ -146,10 +147,45 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
     place, _ = _named(manifest)
     if verified:
         verify(manifest)
+    layout.check(place)
     try:
-        return xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks={})
-    except (OSError, KeyError, ValueError) as error:
+        dataset = xr.open_zarr(place, consolidated=True, decode_timedelta=False, chunks=None)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the libraries make of metadata that fit each other badly
         raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
+    lazy = {
+        name: _guarded(one, f"{place}: {name}")
+        for name, one in dataset.variables.items()
+        if name not in dataset.indexes
+    }
+    coordinates = {name: one for name, one in lazy.items() if name in dataset.coords}
+    return dataset.assign({name: one for name, one in lazy.items() if name not in coordinates}).assign_coords(
+        coordinates
+    )
+
+
+class _Chunks:
+    """The values of a variable of a store, read when they are asked for; what cannot be read is named."""
+
+    def __init__(self, variable: xr.Variable, where: str) -> None:
+        self.variable, self.where = variable, where
+        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        try:
+            return self.variable[key].values
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a codec makes of bytes that are not its own
+            raise DataError(f"{self.where}: expected whole chunks, got {short(error)}") from None
+
+
+def _guarded(variable: xr.Variable, where: str) -> xr.Variable:
+    """Return a variable with lazy values, chunk by chunk."""
+    chunks, meta = variable.encoding["preferred_chunks"], np.empty((0,) * variable.ndim, variable.dtype)
+    sizes = tuple(chunks[name] for name in variable.dims)
+    return variable.copy(data=da.from_array(_Chunks(variable, where), chunks=sizes, name=False, meta=meta))
 
 
 def verify(manifest: Path) -> None:
@@ -167,7 +203,10 @@ def _named(manifest: Path) -> tuple[Path, str]:
     said = read_json(manifest)
     if "store" not in said or "sha256" not in said:
         raise DataError(f"{manifest}: expected keys 'store' and 'sha256', got {sorted(said)}")
-    place = manifest.parent / Path(str(said["store"])).name
+    name = str(said["store"])
+    if name != Path(name).name or name in {"", ".", ".."}:
+        raise DataError(f"{manifest}: store: expected the name of a folder beside it, got {name!r}")
+    place = manifest.parent / name
     if not place.is_dir():
         raise DataError(f"{place}: expected a Zarr store, found none")
     return place, str(said["sha256"])
@@ -192,7 +231,9 @@ async def _others() -> None:
 
 def _tree_digest(folder: Path) -> str:
     total = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for file in sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file()):
+        if file.is_symlink():
+            raise DataError(f"{file}: expected no links inside of a store, got one")
         total.update(file.relative_to(folder).as_posix().encode())
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
