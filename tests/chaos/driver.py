@@ -42,6 +42,8 @@ class Chaos:
     ----------
     copy
         The checkout in which Snakemake runs.
+    rules
+        The stages of the study, by the rules that run them.
     seconds
         What a job of each stage takes [s].
     kills
@@ -53,9 +55,15 @@ class Chaos:
     """
 
     def __init__(
-        self, copy: Checkout, seconds: Mapping[str, float], kills: int, seed: int, check: Callable[[], None]
+        self,
+        copy: Checkout,
+        rules: Mapping[str, str],
+        seconds: Mapping[str, float],
+        kills: int,
+        seed: int,
+        check: Callable[[], None],
     ) -> None:
-        self.copy, self.seconds, self.check = copy, seconds, check
+        self.copy, self.rules, self.seconds, self.check = copy, rules, seconds, check
         self.share = -(-kills // len(seconds))
         self.random = random.Random(seed)
         self.kills: list[Kill] = []
@@ -68,17 +76,26 @@ class Chaos:
         return Counter(kill.stage for kill in self.kills)
 
     def run(self, deadline: float) -> None:
-        """Kill and start again until every stage had its share and the study is done."""
-        while self._run_once(deadline):
+        """Kill and start again until every stage had its share and the study is done.
+
+        A stage that ended too soon for its share is run again, and all that stands on it.
+        """
+        again: list[str] = []
+        while True:
+            done = self._run_once(deadline, again)
+            again = [rule for rule, stage in self.rules.items() if self.stages[stage] < self.share] if done else []
+            if done and not again:
+                return
             self.check()
 
-    def _run_once(self, deadline: float) -> bool:
-        """Run Snakemake until it ends, whatever ends it; return whether it has to be started again."""
+    def _run_once(self, deadline: float, again: list[str]) -> bool:
+        """Run Snakemake until it ends, whatever ends it, some rules again; return whether the study is done."""
         self.starts += 1
         log = self.copy.folder / f"said_{self.starts}.log"
         with log.open("w") as out:
+            forced = ["--forcerun", *again] if again else []
             main = psutil.Popen(
-                [*self.copy.command(), "--workflow-profile", "workflow/profiles/default", "--retries", "50"],
+                [*self.copy.command(), *forced, "--workflow-profile", "workflow/profiles/default", "--retries", "50"],
                 cwd=self.copy.folder,
                 env=self.copy.environment,
                 stdout=out,
@@ -100,8 +117,8 @@ class Chaos:
             self.unlocks += 1
             unlocked = self.copy.snakemake("--unlock")
             assert unlocked.returncode == 0, unlocked.stdout
-            return True
-        return main.returncode != 0
+            return False
+        return main.returncode == 0
 
     def _kill_one(self, main: psutil.Popen, moments: dict[int, float]) -> bool:
         """Kill what is due; return whether Snakemake was told to end."""
@@ -110,7 +127,7 @@ class Chaos:
                 begun = process.create_time()
                 if self.stages[stage] >= self.share:
                     continue
-                due = moments.setdefault(process.pid, begun + self.random.uniform(0.0, self.seconds.get(stage, 1.0)))
+                due = moments.setdefault(process.pid, begun + self.random.uniform(0.0, 0.6 * self.seconds[stage]))
                 if time.time() < due:
                     continue
                 (target,) = self.random.choices(list(TARGETS), list(TARGETS.values()))

@@ -16,13 +16,16 @@ from tests.workflow.checkout import Checkout
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("TESSERA_CHAOS_KILLS", "17"))
 SEED = int(os.environ.get("TESSERA_CHAOS_SEED", "0"))
-COMMANDS = {  # the stage that each rule runs, where they have different names
+STAGES = {  # what each rule runs
+    "design": "design",
     "cases": "simulate",
     "ensemble": "assemble",
+    "scales": "scales",
     "latents": "encode",
-    "prediction": "predict",
     "reconstructions": "reconstruct",
+    "prediction": "predict",
     "scores": "score",
+    "report_page": "report",
 } | {rule: f"fit {rule}" for rule in ("tokenizer", "decoupled", "coupled", "transfer", "parcv2", "cnext")}
 
 
@@ -31,9 +34,9 @@ def seconds(copy):
     folder = copy.folder / "results" / "smoke" / "benchmarks"
     found = {}
     for path in folder.rglob("*.tsv"):
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        name = path.relative_to(folder).parts[0].removesuffix(".tsv")
         with path.open() as table:
-            found[COMMANDS.get(rule, rule)] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
+            found[STAGES.get(name, name)] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
     return found
 
 
@@ -52,7 +55,7 @@ def chaos(tmp_path_factory, smoke):
         }
         assert not wrong, (sorted(wrong), driver.kills[-5:])
 
-    driver = Chaos(copy, seconds(smoke), KILLS, SEED, accepted)
+    driver = Chaos(copy, STAGES, seconds(smoke), KILLS, SEED, accepted)
     driver.run(time.monotonic() + 3600.0)
     ended(copy, 60.0)
     return driver
@@ -60,7 +63,7 @@ def chaos(tmp_path_factory, smoke):
 
 def test_every_stage_was_killed(chaos, smoke, capsys):
     assert len(chaos.kills) >= KILLS
-    assert set(chaos.stages) == set(seconds(smoke))
+    assert set(chaos.stages) == set(STAGES.values()) == set(seconds(smoke))
     with capsys.disabled():
         by, targets = (Counter(getattr(kill, name) for kill in chaos.kills) for name in ("by", "target"))
         table = {"kills": len(chaos.kills), "by": by, "targets": targets, "stages": chaos.stages}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from tessera.data import files, ledger, schema, store
+from tessera.data import files, ledger, schema, seals, store
 from tessera.evaluation import scores, summary
 from tessera.study import Study, load
 
@@ -161,6 +161,7 @@ def _histories(folder: Path) -> None:
             line |= {"learning_rate": 1e-3, "loss_fields": 0.4 / (epoch + number), "loss_hot": 0.1 / (epoch + number)}
             if epoch % 2 == 0:  # a validation that would cost more than the training is left out
                 line["error"] = 0.6 / (epoch + number) + 0.01
-            lines.append(json.dumps(line) + "\n")
-        files.write_text(folder / f"{name}.jsonl", "".join(lines))
+            lines.append(line)
+        sealed = seals.of_lines(lines)
+        files.write_text(folder / f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in sealed))
         ledger.write(folder / f"{name}.jsonl", {"core_seconds": 40.0})

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tessera.data import files, ledger, outputs, schema, store
+from tessera.data import files, ledger, outputs, schema, seals, store
 from tessera.errors import DataError
 from tessera.evaluation import summary
 from tessera.stages import evaluation, write_study
@@ -55,13 +55,18 @@ def truncated(path):
 
 
 def damaged(path):
-    chunk = next(iter(sorted(path.with_suffix(".zarr").glob("temperature/0*"))))
+    chunk = next(each for each in sorted(path.with_suffix(".zarr").rglob("temperature/c/**/*")) if each.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1])
 
 
 def without_a_run(path):
     table = summary.load(path)
     summary.save(table[table["model"] != "cnext"], path, path.with_suffix(".csv"))
+
+
+def sealed(lines):
+    """Return the text of a history with its checksum."""
+    return "".join(json.dumps(line) + "\n" for line in seals.of_lines(lines))
 
 
 def says(text):
@@ -148,9 +153,10 @@ def test_the_report_is_one_page_and_its_figures(results):
         ("scores/meso.parquet", without_a_run, "expected scores of cnext 2 0, found none"),
         (HISTORY, gone, "expected the history of a training, found none"),
         (HISTORY, truncated, "expected one JSON object per line, got "),
-        (HISTORY, says(""), "expected lines with numbers named updates"),
-        (HISTORY, says("[1, 2]\n"), "expected lines with numbers named updates"),
-        (HISTORY, says('{"updates": "much"}\n'), "expected lines with numbers named updates"),
+        (HISTORY, says(""), "expected checksum inside, got none"),
+        (HISTORY, says("[1, 2]\n"), "expected one JSON object per line"),
+        (HISTORY, says('{"updates": 4}\n'), "expected checksum inside, got none"),
+        (HISTORY, says(sealed([{"updates": "much"}])), "expected lines with numbers named updates"),
         ("models/tessera/n2_s0.jsonl", gone, "expected the history of a training, found none"),
         ("models/decoupled/velocity_y.jsonl", gone, "expected the history of a training, found none"),
         ("benchmarks/scores/meso.tsv", says("nothing\n"), "expected columns s, cpu_time, max_rss"),
@@ -208,7 +214,7 @@ def test_histories_may_hold_what_training_writes(copied):
     lines = [{"stage": "only", "epoch": 1, "updates": 4, "loss_fields": 0.1, "error": np.inf}]
     lines += [{"stage": "only", "epoch": 2, "updates": 8, "loss_fields": 0.1, "error": np.nan}]
     path = copied / HISTORY
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text(sealed(lines))
     gathered = evaluation._gather(synthetic.study(), copied)
     assert gathered.histories["tokenizer/pressure"]["updates"].tolist() == [4, 8]
     names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.SIMULATED} | {"coupled"}

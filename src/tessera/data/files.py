@@ -1,12 +1,16 @@
 """Files that are whole or not there: JSON, text, bytes, and whatever a writer puts beside its place.
 
-Everything is written beside its place and renamed. Light on purpose (standard library only): a study
-that names a store asks its manifest, and every job of a workflow reads the study.
+Everything is written beside its place and renamed. A file has one writer at a time; what a killed one left beside it
+is swept away by the next. Light on purpose (standard library only): a study that names a store asks its manifest, and
+every job of a workflow reads the study.
 """
 
 import json
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +18,21 @@ from typing import Any
 
 from tessera.errors import DataError, TesseraError
 
+HOST = platform.node().split(".")[0] or "localhost"
+LOST = 24 * 3600.0  # age from which a half-written file of another machine is nobody's [s]
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to, and rename it to `path` when the block ends well.
 
-    The temporary file or folder lies beside `path` and is removed when the block fails.
+    The temporary file or folder lies beside `path` and is removed when the block fails; so is one that a process
+    left there which is no more.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove(beside)
+        _sweep(path)
         yield beside
         if path.is_dir():
             remove(path)
@@ -33,7 +41,9 @@ def whole(path: Path) -> Iterator[Path]:
         behind = _behind(error)
         if behind is None:
             raise
-        behind.filename = str(path)
+        told = str(behind.filename or "")
+        if beside.name in told or str(path).startswith(told):  # else another file is at fault
+            behind.filename = str(path)
         raise behind from None
     finally:
         remove(beside)
@@ -41,7 +51,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def goal(beside: Path) -> Path:
     """Return what a path that `whole` gives will be renamed to; other paths are their own goal."""
-    part = f".{os.getpid()}.part"
+    part = f".{HOST}.{os.getpid()}.part"
     return beside.with_name(beside.name[1:].removesuffix(part)) if beside.name.endswith(part) else beside
 
 
@@ -94,6 +104,27 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of a path left half-written that are no more; this process has one at a time."""
+    part = re.compile(rf"\.{re.escape(path.name)}\.([^.]+)\.(\d+)\.part")
+    for entry in [*path.parent.iterdir()]:
+        if (found := part.fullmatch(entry.name)) and not _written(entry, found[1], int(found[2])):
+            remove(entry)
+
+
+def _written(part: Path, host: str, writer: int) -> bool:
+    """Return whether another process may still write; of another machine only the age is known."""
+    try:
+        if host != HOST:
+            return time.time() - part.stat().st_mtime < LOST
+        os.kill(writer, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return writer != os.getpid()
 
 
 def _behind(error: BaseException | None) -> OSError | None:

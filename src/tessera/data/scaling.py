@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from tessera.data import files, workers
+from tessera.data import files, seals, workers
 from tessera.errors import DataError
 
 Kind = Literal["standard", "range"]
@@ -113,8 +113,9 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
 
 
 def save(statistics: Mapping[str, Statistics], path: Path, attrs: Mapping[str, Any]) -> None:
-    """Write the statistics as JSON, whole or not at all."""
-    files.write_json(path, {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)})
+    """Write the statistics as JSON with a checksum, whole or not at all."""
+    content = {"statistics": {k: s._asdict() for k, s in statistics.items()}, "attrs": dict(attrs)}
+    files.write_json(path, seals.sealed(content))
 
 
 def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
@@ -123,11 +124,13 @@ def load(path: Path) -> tuple[dict[str, Statistics], dict[str, Any]]:
     Raises
     ------
     DataError
-        The file is missing or is not a scale file.
+        The file is missing, damaged, or is not a scale file.
     """
     content = files.read_json(path)
     try:
         found = {str(k): Statistics(**{n: float(v) for n, v in s.items()}) for k, s in content["statistics"].items()}
-        return found, dict(content["attrs"])
+        attrs = dict(content["attrs"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path}: expected a scale file, got {error!r}") from None
+    seals.opened(path, content)
+    return found, attrs

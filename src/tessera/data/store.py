@@ -1,10 +1,12 @@
 """Data sets on disk, whole or not there: netCDF4 cases, Zarr stores with a manifest.
 
-A Zarr store is a folder, so it gets a manifest: a JSON file, renamed last, that names the store and
-holds its checksum; whoever opens the manifest knows that the store is whole.
+A netCDF file carries the checksum of its content. A Zarr store is a folder, so it gets a manifest: a JSON file,
+renamed last, that names the store and holds its checksum; whoever opens the manifest knows that the store is whole.
 """
 
 import asyncio
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,16 +20,18 @@ import netCDF4
 import numpy as np
 import xarray as xr
 import zarr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 from zarr.core.sync import sync
 
-from tessera.data import shards, workers
+from tessera.data import layout, seals, shards, workers
 from tessera.data.files import read_json, short, whole, write_json
 from tessera.errors import DataError
 from tessera.provenance import tree_digest
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write a dataset as one netCDF4 file, whole or not at all; floats are compressed without loss.
+    """Write a dataset as one netCDF4 file with a checksum, whole or not at all; floats are compressed without loss.
 
     Raises
     ------
@@ -42,26 +46,37 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
     with whole(path) as beside:
         try:
             dataset.to_netcdf(beside, engine="netcdf4", encoding=packed)
+            checksum = _dataset_digest(_read_netcdf(beside))
+            with netCDF4.Dataset(beside, "a") as file:
+                file.setncattr(seals.KEY, checksum)
         except RuntimeError as error:
             free = shutil.disk_usage(path.parent).free
             raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
 
 def open_netcdf(path: Path) -> xr.Dataset:
-    """Read a netCDF4 file into memory.
+    """Read a netCDF4 file into memory and verify its checksum.
 
     Raises
     ------
     DataError
-        The file is missing, truncated or not netCDF.
+        The file is missing, damaged or not netCDF.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a netCDF file, found none")
     try:
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
-            return dataset.load()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{path}: expected a whole netCDF file, got {short(error)}") from None
+        dataset = _read_netcdf(path)
+        found = _dataset_digest(dataset)
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        what = f"expected a whole netCDF file, got {short(error)}"
+        raise DataError(f"{path}: {what}; delete it to make it again") from None
+    seals.check(path, dataset.attrs.pop(seals.KEY, None), found)
+    return dataset
+
+
+def _read_netcdf(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
+        return dataset.load()
 
 
 def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> dict[str, list[float]]:
@@ -237,13 +252,42 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
     place, _ = _named(manifest)
     if verified:
         verify(manifest)
+    layout.check(place)
     try:
-        lazy = xr.open_dataset(
+        dataset = xr.open_dataset(
             place.resolve(), engine="zarr", chunks=None, cache=False, consolidated=False, decode_timedelta=False
         )
-        return lazy.assign_coords({name: _loaded(axis) for name, axis in lazy.coords.items()})
-    except (OSError, KeyError, ValueError) as error:
+        dataset = dataset.assign_coords({name: _loaded(axis) for name, axis in dataset.coords.items()})
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the libraries make of metadata that fit each other badly
         raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
+    return dataset.assign({name: _guarded(one.variable, f"{place}: {name}") for name, one in dataset.items()})
+
+
+class _Chunks(BackendArray):
+    """The values of a variable of a store, read when they are asked for; what cannot be read is named."""
+
+    def __init__(self, variable: xr.Variable, where: str) -> None:
+        self.variable, self.where = variable, where
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        try:
+            return self.variable[key].values
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a codec makes of bytes that are not its own
+            raise DataError(f"{self.where}: expected whole chunks, got {short(error)}") from None
+
+
+def _guarded(variable: xr.Variable, where: str) -> xr.Variable:
+    """Return a variable with lazy values."""
+    lazy = indexing.LazilyIndexedArray(_Chunks(variable, where))
+    return xr.Variable(variable.dims, lazy, variable.attrs, variable.encoding)
 
 
 def _loaded(axis: xr.DataArray) -> xr.DataArray:
@@ -266,7 +310,10 @@ def _named(manifest: Path) -> tuple[Path, str]:
     said = read_json(manifest)
     if "store" not in said or "sha256" not in said:
         raise DataError(f"{manifest}: expected keys 'store' and 'sha256', got {sorted(said)}")
-    place = manifest.parent / Path(str(said["store"])).name
+    name = str(said["store"])
+    if name != Path(name).name or name in {"", ".", ".."}:
+        raise DataError(f"{manifest}: store: expected the name of a folder beside it, got {name!r}")
+    place = manifest.parent / name
     if not place.is_dir():
         raise DataError(f"{place}: expected a Zarr store, found none")
     return place, str(said["sha256"])
@@ -287,3 +334,19 @@ async def _others() -> None:
     """Wait for what the loop of Zarr still does."""
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.gather(*others, return_exceptions=True)
+
+
+def _dataset_digest(dataset: xr.Dataset) -> str:
+    """Return the checksum of all that a dataset in memory says, but for the one that it carries."""
+    total = hashlib.sha256(_said({key: value for key, value in dataset.attrs.items() if key != seals.KEY}))
+    for name in sorted(map(str, dataset.variables)):
+        variable = dataset[name].variable
+        plain = variable.values.astype(str) if variable.dtype.kind in "OSU" else variable.values
+        total.update(_said([name, variable.dims, plain.shape, plain.dtype.kind, variable.attrs]))
+        total.update(np.ascontiguousarray(plain).tobytes())
+    return total.hexdigest()[:16]
+
+
+def _said(content: Any) -> bytes:
+    """Return attributes as text; what is of numpy as what it is in Python."""
+    return json.dumps(content, sort_keys=True, default=lambda value: np.asarray(value).tolist()).encode()

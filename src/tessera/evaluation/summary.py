@@ -8,13 +8,14 @@ Papers differ in what they call the error of a curve. `<quantity>_rmse` is the m
 `<quantity>_curve_rmse` is the error of the curve that is averaged over cases first, in which errors of cases cancel.
 """
 
+import hashlib
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tessera.data import files
+from tessera.data import files, seals
 from tessera.errors import DataError
 from tessera.evaluation import metrics, scores
 
@@ -131,10 +132,12 @@ def _by_case(whole: pd.DataFrame, run: tuple[str, int | None]) -> pd.Series:
 
 
 def save(table: pd.DataFrame, path: Path, summary: Path) -> None:
-    """Write the score table as Parquet and its summary as CSV, each whole or not at all."""
+    """Write the score table as Parquet with a checksum, and its summary as CSV, each whole or not at all."""
     with files.whole(path) as beside:
-        table.to_parquet(beside, index=False)
-    files.write_text(summary, text(summarise(table)))
+        marked = table.copy(deep=False)
+        marked.attrs = {**table.attrs, seals.KEY: _digest(table)}
+        marked.to_parquet(beside, index=False)
+        files.write_text(summary, text(summarise(table)))
 
 
 def text(summary: pd.DataFrame) -> str:
@@ -151,14 +154,25 @@ def load(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The file is missing or is not a score table.
+        The file is missing, damaged, or is not a score table.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a score table, found none")
     try:
         table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a whole Parquet file, got {str(error).splitlines()[0][:120]}") from None
+    except Exception as error:  # whatever pyarrow makes of damage
+        raise DataError(
+            f"{path}: expected a whole Parquet file, got {files.short(error)}; delete it to make it again"
+        ) from None
     if list(table.columns) != scores.COLUMNS:
         raise DataError(f"{path}: expected columns {scores.COLUMNS}, got {list(table.columns)}")
+    said = table.attrs.pop(seals.KEY, None)
+    seals.check(path, said, _digest(table))
     return table
+
+
+def _digest(table: pd.DataFrame) -> str:
+    """Return the checksum of the columns of a table, their kinds, and of what it says of itself."""
+    total = hashlib.sha256(repr([sorted(table.attrs.items()), [*table.dtypes.astype(str).items()]]).encode())
+    total.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return total.hexdigest()[:16]

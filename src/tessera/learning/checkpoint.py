@@ -1,5 +1,6 @@
 """Checkpoints: one safetensors file with weights, arguments, scales and provenance; it opens alone."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from tessera.data import files
+from tessera.data import files, seals
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.models import build
@@ -49,7 +50,7 @@ class Checkpoint(NamedTuple):
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint with its checksum, whole or not at all."""
     arguments: Any = checkpoint.module.arguments
     metadata = {
         "format": FORMAT,
@@ -61,7 +62,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "training": json.dumps(checkpoint.training),
     }
     weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.module.state_dict().items()}
-    files.write_bytes(path, _sorted(safetensors.torch.save(weights, metadata)))
+    checksum = _digest(safetensors.torch.save(weights, metadata))
+    files.write_bytes(path, _sorted(safetensors.torch.save(weights, {**metadata, seals.KEY: checksum})))
 
 
 def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Checkpoint:
@@ -79,7 +81,7 @@ def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Ch
     Raises
     ------
     DataError
-        The file is missing, broken, or not what was expected.
+        The file is missing, damaged, or not what was expected.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a checkpoint, found none")
@@ -89,6 +91,7 @@ def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Ch
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("format") != FORMAT:
             raise DataError(f"{path}: expected format {FORMAT}, got {metadata.get('format')!r}")
+        seals.check(path, metadata.get(seals.KEY), _digest(path.read_bytes()))
         found = str(metadata["kind"])
         statistics = {n: Statistics(**s) for n, s in _content(metadata, "statistics").items()}
         scales = {n: Scale(**s) for n, s in _content(metadata, "scales").items()}
@@ -97,7 +100,8 @@ def load(path: Path, *, kind: str | None = None, study: str | None = None) -> Ch
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: expected a whole checkpoint, got {str(error).splitlines()[0]}") from None
+        what = f"expected a whole checkpoint, got {files.short(error)}"
+        raise DataError(f"{path}: {what}; delete it to make it again") from None
     if kind is not None and found != kind:
         raise DataError(f"{path}: expected a checkpoint of kind {kind!r}, got {found!r}")
     if study is not None and facts.get("study") != study:
@@ -111,6 +115,16 @@ def _sorted(content: bytes) -> bytes:
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + content[start:]
+
+
+def _digest(content: bytes) -> str:
+    """Return the checksum of a safetensors file: of what its header says but the checksum, and of its tensors."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"].pop(seals.KEY, None)
+    total = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    total.update(memoryview(content)[start:])
+    return total.hexdigest()[:16]
 
 
 def _content(metadata: Mapping[str, str], name: str) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """One function per command: read, call, write. Only stages see a study."""
 
+import json
 from pathlib import Path
 
-from tessera.data import files
+from tessera.data import files, seals
 from tessera.study import Study
 
 
 def write_study(study: Study, path: Path) -> None:
-    """Write the resolved study as JSON, which is YAML, so that every command can read it again."""
-    files.write_text(path, study.model_dump_json(indent=2) + "\n")
+    """Write the resolved study as JSON with a checksum; JSON is YAML, so that every command can read it again."""
+    files.write_text(path, json.dumps(seals.sealed(study.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n")

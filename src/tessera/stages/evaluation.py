@@ -1,5 +1,6 @@
 """From predictions to scores and the report: one function per command."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from tessera.data import files, ledger, outputs, schema, store
+from tessera.data import files, ledger, outputs, schema, seals, store
 from tessera.errors import DataError
 from tessera.evaluation import costs, page, scores, summary
 from tessera.evaluation.report import Evidence, compose
@@ -114,9 +115,10 @@ def _history(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: expected the history of a training, found none")
     try:
-        record = pd.read_json(path, lines=True)
-    except ValueError as error:
-        raise DataError(f"{path}: expected one JSON object per line, got {str(error).splitlines()[0]}") from None
+        lines = [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (RecursionError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected one JSON object per line, got {files.short(error)}") from None
+    record = pd.DataFrame(seals.opened_lines(path, lines))
     told = [name for name in map(str, record) if name in {"updates", "error"} or name.startswith("loss_")]
     if "updates" not in told or not record[told].dtypes.map(pd.api.types.is_numeric_dtype).all():
         raise DataError(f"{path}: expected lines with numbers named updates, got names {list(record)}")

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from tessera.errors import ConfigError
+from tessera.data import seals
+from tessera.errors import ConfigError, DataError
 from tessera.study.section import Section
 
 Read = TypeVar("Read", bound=Section)
@@ -72,7 +73,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file is missing or is not a YAML mapping.
+        The file is missing or is not a YAML mapping, or has not the checksum that it says it has.
     """
     try:
         content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
@@ -84,7 +85,12 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected the sections of a file, got many more inside each other") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of keys, got {type(content).__name__}")
-    return content
+    if seals.KEY not in content:  # as people write it
+        return content
+    try:
+        return seals.opened(path, content)
+    except DataError as error:
+        raise ConfigError(f"{error}, or its key {seals.KEY!r} if you edited it") from None
 
 
 def validated(kind: type[Read], content: Mapping[str, Any], where: str) -> Read:

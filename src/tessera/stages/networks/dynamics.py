@@ -21,7 +21,7 @@ from tessera.models import build
 from tessera.models.dynamics import Evolve
 from tessera.models.tessera import Tessera
 from tessera.stages.networks import tokens, training
-from tessera.stages.networks.training import Stage
+from tessera.stages.networks.training import Learned, Stage
 from tessera.study import Study, Training
 
 
@@ -57,11 +57,10 @@ def fit_decoupled(study: Study, field: str, latents: Path, state: Path, out: Pat
         teaching=Teaching(1.0, 0.0, not study.tokenizer.whitening),
     )
     said = {"field": field, "log_variance": variances, "decoupled": section.model_dump()}
-    result = training.learn(
-        study, [Stage("decoupled", lambda: task, section.training)], said, [latents], seed, state, history
-    )
+    stages = [Stage("decoupled", lambda: task, section.training)]
+    learned = training.learn(study, stages, said, [latents], seed, state)
     facts = {"field": field, "tokenizers": digests}
-    training.save(study, "evolve", module, {}, {}, said, facts, result, out)
+    training.save(study, "evolve", module, {}, {}, said, facts, learned, out, history)
 
 
 def fit_coupled(
@@ -89,8 +88,8 @@ def fit_coupled(
     ]
     said = {"dynamics": study.dynamics.model_dump(exclude={"transfer"})}
     inputs = [latents, ensemble, *tokenizers, *decoupled]
-    result = training.learn(study, stages, said, inputs, seed, state, history)
-    _save(study, mosaic, {"n_meso": 0, "seed": 0}, said, result, out)
+    learned = training.learn(study, stages, said, inputs, seed, state)
+    _save(study, mosaic, {"n_meso": 0, "seed": 0}, said, learned, out, history)
 
 
 def fit_transfer(
@@ -124,8 +123,8 @@ def fit_transfer(
         "meso_cases": meso_cases,
         "seed": seed,
     }
-    result = training.learn(study, stages, said, [latents, ensemble, coupled], own, state, history)
-    _save(study, mosaic, {"n_meso": meso_cases, "seed": seed}, said, result, out)
+    learned = training.learn(study, stages, said, [latents, ensemble, coupled], own, state)
+    _save(study, mosaic, {"n_meso": meso_cases, "seed": seed}, said, learned, out, history)
 
 
 class _Mosaic(NamedTuple):
@@ -252,6 +251,9 @@ def _check_tokenizers(path: Path, found: dict[str, str], mosaic: _Mosaic) -> Non
             raise DataError(f"{path}: {field}: expected latents of tokenizer {expected[:12]}, got {digest[:12]}")
 
 
-def _save(study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, result: dict[str, Any], out: Path) -> None:
+def _save(
+    study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, learned: Learned, out: Path, history: Path
+) -> None:
     facts = {"model": "tessera", **run, "tokenizers": mosaic.tokenizers}
-    training.save(study, "tessera", mosaic.model, mosaic.statistics, mosaic.scales, section, facts, result, out)
+    model, statistics, scales = mosaic.model, mosaic.statistics, mosaic.scales
+    training.save(study, "tessera", model, statistics, scales, section, facts, learned, out, history)

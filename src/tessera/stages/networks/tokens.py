@@ -75,7 +75,7 @@ def fit_tokenizer(
     )
     said = {"field": field, "tokenizer": section.model_dump()}
     stages = [Stage("tokenizer", lambda: task, section.training)]
-    result = training.learn(study, stages, said, [scales, *ensembles], seed, state, history)
+    learned = training.learn(study, stages, said, [scales, *ensembles], seed, state)
     if section.whitening:
         whiten(module, teachers, field)
     training.save(
@@ -86,8 +86,9 @@ def fit_tokenizer(
         {field: scale[field]},
         said,
         {"field": field},
-        result,
+        learned,
         out,
+        history,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import files, ledger, scaling, schema, store
+from tessera.data import files, ledger, scaling, schema, seals, store
 from tessera.data.scaling import Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -33,6 +33,14 @@ class Stage(NamedTuple):
     name: str
     task: Callable[[], Task]
     training: Training
+
+
+class Learned(NamedTuple):
+    """What trainings in a row reached, their history, counted over all of them, and what they cost."""
+
+    result: dict[str, Any]
+    history: list[dict[str, Any]]
+    cost: dict[str, Any]
 
 
 def seed_of(study: Study, *what: object) -> int:
@@ -95,9 +103,8 @@ def learn(
     inputs: Sequence[Path],
     seed: int,
     state: Path,
-    history: Path,
-) -> dict[str, Any]:
-    """Train all stages in a row, write their history and what they cost, return what they reached.
+) -> Learned:
+    """Train all stages in a row.
 
     Parameters
     ----------
@@ -111,8 +118,6 @@ def learn(
         Its seed.
     state
         Folder of the training state.
-    history
-        Where the history lands, one JSON line per epoch, counted over all stages.
     """
     key = digest(
         {
@@ -133,14 +138,13 @@ def learn(
         spent += [{name: line.pop(name) for name in MEASURED if name in line} for line in ours]
         lines += ours
     core_seconds = sum(result.core_seconds + result.validation_seconds for result in results)
-    ledger.write(history, {"core_seconds": core_seconds, "epochs": spent})
-    files.write_text(history, "".join(json.dumps(line) + "\n" for line in lines))
     last = results[-1]
-    return {
+    result = {
         "updates": sum(result.updates for result in results),
         "best_updates": last.best_updates,
         "error": last.best,
     }
+    return Learned(result, lines, {"core_seconds": core_seconds, "epochs": spent})
 
 
 def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dataset:
@@ -181,14 +185,18 @@ def save(
     scales: scaling.Scales,
     section: Any,
     facts: dict[str, Any],
-    training: dict[str, Any],
+    learned: Learned,
     out: Path,
+    history: Path,
 ) -> None:
-    """Write the checkpoint of a trained network with its provenance."""
+    """Write the checkpoint of a trained network with its provenance, and its history: both or none."""
     said: dict[str, Any] = {**provenance(study.name, section, SOURCES), **facts}
-    done = checkpoints.Checkpoint(kind, module, statistics, scales, said, training)
-    checkpoints.save(done, out)
-    log.info("%s: %d updates", out, training["updates"])
+    done = checkpoints.Checkpoint(kind, module, statistics, scales, said, learned.result)
+    ledger.write(history, learned.cost)
+    with files.whole(history) as beside:
+        beside.write_text("".join(json.dumps(line) + "\n" for line in seals.of_lines(learned.history)))
+        checkpoints.save(done, out)
+    log.info("%s: %d updates in %.0f core-seconds", out, learned.result["updates"], learned.cost["core_seconds"])
 
 
 def _lines(path: Path, stage: str, before: dict[str, Any]) -> list[dict[str, Any]]:
