@@ -1,10 +1,14 @@
-# Every target first brings .venv up to date with constraints.txt and pyproject.toml.
-# Torch for processors alone where the package index holds the CUDA build:
-#   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# Every target first brings .venv up to date with constraints.txt, hashes.txt and pyproject.toml.
+# Torch for processors alone where the package index holds the CUDA build; hashes.txt knows few files of other indexes:
+#   make demo HASHED= PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PIP_ARGS ?=
+HASHED ?= yes
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+WHEELS ?=
+UV := 0.13.9
 CORES ?= all
 STUDY ?=
 VENV := .venv
@@ -17,13 +21,14 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check docs clean clean-results
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check docs lock audit \
+  clean clean-results
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-22s %s\n", $$1, $$2 }'
 
-environment: ## bring .venv up to date with constraints.txt and pyproject.toml
-	@wanted=$$(cat constraints.txt pyproject.toml | cksum); \
+environment: ## bring .venv up to date with constraints.txt, hashes.txt and pyproject.toml
+	@wanted=$$(cat constraints.txt hashes.txt pyproject.toml | cksum); \
 	if [ -x $(BIN)/tessera ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$wanted" ]; then exit 0; fi; \
 	if [ ! -x $(BIN)/python ]; then \
 	  for python in python3.13 python3.12 python3.11 python3; do \
@@ -35,7 +40,8 @@ environment: ## bring .venv up to date with constraints.txt and pyproject.toml
 	  $$found -m venv $(VENV) || { echo "python: expected the module venv, got none; on Debian: apt install python3-venv" >&2; exit 2; }; \
 	fi; \
 	echo "environment: installing the versions of constraints.txt into $(VENV)"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev]' \
+	$(if $(HASHED),$(PIP) --no-deps --require-hashes -r hashes.txt &&) \
+	$(PIP) -c constraints.txt $(if $(HASHED),--no-build-isolation) -e '.[dev]' \
 	  && printf '%s\n' "$$wanted" > $(STAMP)
 
 demo: environment ## simulate, train, predict, score and report the demo study
@@ -94,6 +100,15 @@ docs-check: environment ## README, key table and schema agree with the code
 docs: environment ## write the generated tables and the schema anew
 	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"
 	@python tests/house/generated.py
+
+lock: environment ## write hashes.txt for constraints.txt; WHEELS names files from elsewhere
+	@echo "lock: hashes.txt by uv $(UV)"
+	@test -x build/uv/bin/uv || $(PIP) --target build/uv uv==$(UV)
+	@PATH="$(CURDIR)/build/uv/bin:$$PATH" python tests/house/lock.py $(WHEELS)
+
+audit: environment ## what is installed: as pinned, as its authors packed it, licensed, and known to be vulnerable or not
+	@echo "audit: versions, files and licences of what is installed"
+	@python tests/house/audit.py
 
 clean: ## remove caches and builds, keep .venv and results
 	@echo "clean: caches and builds"

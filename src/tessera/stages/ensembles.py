@@ -222,6 +222,9 @@ def _attrs(study: Study, scale: str) -> dict[str, str]:
 def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     drawn = store.open_netcdf(design)
     _check_scale(study, scale, design, drawn.attrs)
+    missing = [name for name in schema.DESIGNED if name not in drawn.coords or drawn[name].dims != ("case",)]
+    if missing or drawn["case"].dtype.kind != "i" or np.unique(drawn["case"]).size < drawn.sizes["case"]:
+        raise DataError(f"{design}: expected cases by number and of each {', '.join(schema.DESIGNED)}, got others")
     return drawn
 
 

@@ -15,6 +15,7 @@ from tessera.study.section import Section
 
 Read = TypeVar("Read", bound=Section)
 LONGEST = 100  # of a value in a message
+MOST = 100_000  # values in a file
 _EXPECTED = {  # what pydantic says in longer words
     "too_short": "at least {min_length} items",
     "too_long": "at most {max_length} items",
@@ -77,6 +78,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
+        count = _count(content, {})
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable file, got {error.__class__.__name__}") from None
     except yaml.YAMLError as error:
@@ -85,12 +87,23 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected the sections of a file, got many more inside each other") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of keys, got {type(content).__name__}")
+    if count > MOST:
+        raise ConfigError(f"{path}: expected at most {MOST} values, aliases written out, got {count:.1e}")
     if seals.KEY not in content:  # as people write it
         return content
     try:
         return seals.opened(path, content)
     except DataError as error:
         raise ConfigError(f"{error}, or its key {seals.KEY!r} if you edited it") from None
+
+
+def _count(content: Any, known: dict[int, int]) -> int:
+    """Return how many values there are when every alias is written out, without doing so."""
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    if parts and id(content) not in known:
+        known[id(content)] = 0  # of what contains itself, which is no JSON
+        known[id(content)] = sum(_count(part, known) for part in parts)
+    return known[id(content)] + 1 if parts else 1
 
 
 def validated(kind: type[Read], content: Mapping[str, Any], where: str) -> Read:
