@@ -19,6 +19,8 @@ from tessera.provenance import file_digest, tree_digest
 APART = ("logs", "benchmarks", "training", "snakemake.zip")
 RECORD = "report/outputs.json"
 PAGE = "report/index.html"
+STUDY = "study.json"
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in folders that a rule declares
 UNEQUAL = (RECORD, "report/figures/costs.pdf")
 MEASURED = ("<!-- measured -->", "<!-- end of what is measured -->")
 
@@ -61,7 +63,7 @@ def unmeasured(page: str) -> str:
 def _walk(folder: Path, results: Path) -> Iterator[str]:
     for path in folder.iterdir():
         name = path.relative_to(results).as_posix()
-        if name in (*APART, *UNEQUAL) or path.name == ledger.FOLDER:
+        if name in (*APART, *UNEQUAL) or path.name in {ledger.FOLDER, TIMESTAMP}:
             continue
         if path.is_dir() and PurePosixPath(name).suffix != ".zarr":
             yield from _walk(path, results)

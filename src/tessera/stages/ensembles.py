@@ -11,6 +11,7 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tessera import journal
 from tessera.data import card, files, ledger, scaling, schema, store
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
@@ -73,6 +74,7 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
                 store.save_netcdf(result, path)
                 log.info("%s: simulated in %.1f core-seconds", path, spent[path.name])
             made[path.name] = file_digest(path)
+            journal.progress(f"simulate {scale}", len(made) / len(paths), f"{len(made)} of {len(paths)} cases")
     whose = {"study": study.name, "scale": scale, "key": _key(study, scale, None)}
     together = sum(spent.values()) if spent.keys() == made.keys() else math.nan
     ledger.write(out, {"cases": spent, "core_seconds": together})
