@@ -7,7 +7,6 @@ for what the user or the data said; `tessera.__main__` hears signals, and leaves
 
 import logging
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -310,6 +309,14 @@ def view(
 
 
 @app.command()
+def status(results: Results, as_json: AsJson = False) -> None:
+    """Tell what of a study is done, running and failed, and how long is left."""
+    from tessera.stages import status as about
+
+    about.status(results, as_json)
+
+
+@app.command()
 def reproduce(
     results: Results,
     against: Annotated[
@@ -338,7 +345,7 @@ def call() -> tuple[int, str]:
     _log_to_stderr()
     words, command = _called(sys.argv[1:])
     if any(option.name == "out" and option.required for option in getattr(command, "params", ())):
-        journal.begin(" ".join(words), _outs(sys.argv[1:]), logging.getLogger().handlers[0])
+        journal.begin(" ".join(words), sys.argv[1:])
     try:
         return app(standalone_mode=False) or 0, ""
     except typer.Exit as stop:
@@ -370,12 +377,6 @@ def _called(arguments: list[str]) -> tuple[list[str], Any]:
         command = below
         words.append(word)
     return words, command
-
-
-def _outs(arguments: list[str]) -> list[str]:
-    """Return the files that a command line asks for."""
-    split = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    return [value for option, value in pairwise(split) if option in {"--out", "--history", "--summary"}]
 
 
 def _log_to_stderr() -> None:

@@ -13,13 +13,18 @@ import logging
 import os
 import resource
 import socket
+import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 EVENTS = ("start", "progress", "end", "failed")
+RANKS = ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")  # of a process among others; the first one tells
+HEARTBEAT = 30.0  # between two signs of life in the time of the log [s]
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of the largest memory as the system counts it
 log = logging.getLogger("tessera")
 
@@ -38,6 +43,7 @@ class Journal:
     def __init__(self, stage: str, out: Sequence[str]) -> None:
         self.stage, self.out, self.began, self.clock = stage, list(out), time.time(), time.monotonic()
         job = os.environ.get("SLURM_JOB_ID")
+        threading.Thread(target=_beat, daemon=True).start()
         self.tell("start", host=socket.gethostname(), pid=os.getpid(), out=self.out, **({"slurm": job} if job else {}))
 
     def tell(self, event: str, **content: Any) -> None:
@@ -62,12 +68,25 @@ class Journal:
             self.tell("end", **took)
 
 
+def _beat() -> None:
+    """Renew the time of the log again and again, by which other hosts know that this process lives."""
+    while stat.S_ISREG(os.fstat(1).st_mode):
+        time.sleep(HEARTBEAT)
+        with contextlib.suppress(OSError):
+            os.utime(1)
+
+
 _open: list[Journal] = []  # of this process, at most one
 
 
-def begin(stage: str, out: Sequence[str], handler: logging.Handler) -> None:
-    """Open the journal of this process; the text of its start comes before the first other, so that a command that is
-    refused says one line alone."""
+def begin(stage: str, arguments: Sequence[str]) -> None:
+    """Open the journal of this process for a stage that was called with arguments.
+
+    The text of its start comes before the first other, so that a command that is refused says one line alone.
+    """
+    if any(os.environ.get(name, "0") != "0" for name in RANKS):
+        return
+    out, handler = _outs(arguments), logging.getLogger().handlers[0]
     journal = Journal(stage, out)
     _open[:] = [journal]
     start = log.makeRecord(log.name, logging.INFO, "", 0, "%s: begins %s", (stage, ", ".join(out)), None)
@@ -97,6 +116,12 @@ def end(code: int, error: str) -> None:
 def events(path: Path) -> list[dict[str, Any]]:
     """Return the events that a log holds, of its last start on; none where there is no log."""
     return [*_events(path)]
+
+
+def _outs(arguments: Sequence[str]) -> list[str]:
+    """Return the files that a command line asks for."""
+    split = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    return [value for option, value in pairwise(split) if option in {"--out", "--history", "--summary"}]
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:

@@ -89,6 +89,8 @@ def _compare(ours: Path, theirs: Path, tolerance: float) -> Finding:
         return Finding("different", why=str(error))
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         return Finding("different", why=f"cannot be read: {short(error)}")
+    if difference == 0.0:
+        return Finding("close", 0.0, "all values are equal, what is said of them is not")
     return Finding("close" if difference <= tolerance else "different", difference, where)
 
 
@@ -111,7 +113,8 @@ def _relative(ours: Any, theirs: Any, name: str) -> float:
         return 0.0
     ours, theirs = ours.astype("float64"), theirs.astype("float64")
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-    largest = float(xr.where(same, 0.0, abs(ours - theirs)).max())
+    off = abs(xr.where(same, 0.0, ours) - xr.where(same, 0.0, theirs))
+    largest = float(xr.where(np.isnan(off), np.inf, off).max())
     if largest == 0.0:
         return 0.0
     size = float(xr.where(np.isfinite(theirs), abs(theirs), 0.0).max())
