@@ -94,7 +94,9 @@ def test_commands_that_make_nothing_tell_nothing_of_themselves():
 
 def test_the_events_of_a_log_are_those_since_its_last_start(tmp_path):
     log, now = tmp_path / "a.log", time.time()
-    lines = [{"event": "start", "pid": 1}, {"event": "end"}, {"event": "start", "pid": 2}, {"event": "progress"}]
+    first, second = ({"event": "start", "host": "a", "pid": pid} for pid in (1, 2))
+    took, progress = {"seconds": 1.0, "core_seconds": 1.0}, {"event": "progress", "what": "a", "part": 0.5, "done": "b"}
+    lines = [first, {"event": "end", **took}, second, {"event": "end"}, {"event": "other"}, progress]
     text = "\n".join(["12:00:00 text", *(json.dumps({**line, "time": now}) for line in lines), "more", ""])
     log.write_text(text + '{"event": "progress", "ti')
     assert [(one["event"], one.get("pid")) for one in journal.events(log)] == [("start", 2), ("progress", None)]

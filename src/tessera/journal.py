@@ -22,7 +22,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-EVENTS = ("start", "progress", "end", "failed")
+EVENTS: dict[str, tuple[str, ...]] = {
+    "start": ("time", "host", "pid"),
+    "progress": ("what", "part", "done"),
+    "end": ("time", "seconds", "core_seconds"),
+    "failed": ("time", "seconds", "core_seconds", "code", "error"),
+}
 RANKS = ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID")  # of a process among others; the first one tells
 HEARTBEAT = 30.0  # between two signs of life in the time of the log [s]
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of the largest memory as the system counts it
@@ -130,9 +135,9 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
     except OSError:
         return
     starts = [number for number, line in enumerate(lines) if line.startswith('{"event": "start"')]
-    for line in lines[starts[-1] if starts else 0 :]:
+    for line in lines[starts[-1] :] if starts else ():
         if line.startswith('{"event": '):
             with contextlib.suppress(ValueError):  # half a line, of a process that was killed
                 said = json.loads(line)
-                if said.get("event") in EVENTS:
+                if all(name in said for name in EVENTS.get(said["event"], ("",))):
                     yield said

@@ -93,10 +93,29 @@ def test_whole_cases_are_kept_and_broken_ones_made_again(study, tmp_path):
     shards = make(study, tmp_path)
     cases = sorted(shards[0].parent.glob("case_*.nc"))
     stamps = {path: path.stat().st_mtime_ns for path in cases}
+    spent = ledger.read(shards[0])["cases"]
     cases[0].write_bytes(cases[0].read_bytes()[:3000])
     ensembles.simulate_shard(study, "micro", tmp_path / "design.nc", 0, shards[0])
     assert cases[0].stat().st_mtime_ns != stamps[cases[0]]
     assert all(path.stat().st_mtime_ns == stamps[path] for path in cases[1:])
+    again = ledger.read(shards[0])["cases"]
+    assert again["case_0001.nc"] == spent["case_0001.nc"] and again["case_0000.nc"] != spent["case_0000.nc"]
+
+
+def test_kept_cases_keep_their_costs_in_shards_of_another_size_and_lost_ones_are_unknown(study, tmp_path):
+    shards = make(study, tmp_path)
+    seconds = ledger.read(tmp_path / "micro.json")["core_seconds"]
+    micro = study.ensembles.micro.model_copy(update={"shard": 3})
+    wider = study.model_copy(update={"ensembles": study.ensembles.model_copy(update={"micro": micro})})
+    for number in range(2):
+        ensembles.simulate_shard(wider, "micro", tmp_path / "design.nc", number, shards[number])
+    ensembles.assemble(wider, "micro", tmp_path / "design.nc", shards, tmp_path / "micro.json")
+    assert ledger.read(tmp_path / "micro.json")["core_seconds"] == pytest.approx(seconds)
+    for number, text in enumerate(("{", '{"cases": ["case_0003.nc"]}')):
+        ledger.place(shards[number]).write_text(text)
+        ensembles.simulate_shard(wider, "micro", tmp_path / "design.nc", number, shards[number])
+    ensembles.assemble(wider, "micro", tmp_path / "design.nc", shards, tmp_path / "micro.json")
+    assert ledger.read(tmp_path / "micro.json") == {}
 
 
 @pytest.mark.parametrize("harm", ["truncated", "gone"])

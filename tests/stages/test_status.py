@@ -69,15 +69,17 @@ def test_a_finished_job_is_as_long_as_its_log_says_or_its_benchmark(tmp_path):
 
 
 def test_a_living_process_runs_and_says_how_far_it_is(tmp_path):
-    live = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "tessera"])
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    live = subprocess.Popen([sys.executable, "-c", code, "tessera"], stdout=subprocess.PIPE)
     try:
+        assert live.stdout.readline()
         told(tmp_path, {"pid": live.pid}, {"event": "progress", "what": "cnext", "part": 0.25, "done": "40 updates"})
         one = found(tmp_path)
         assert (one.state, one.part, one.said) == ("running", 0.25, "cnext: 40 updates")
         assert one.seconds == pytest.approx(60.0, abs=2.0)
     finally:
         live.kill()
-        live.wait()
+        live.communicate()
     assert (found(tmp_path).state, found(tmp_path).said) == ("stopped", "killed without a word")
 
 

@@ -65,7 +65,7 @@ def _walk(folder: Path, results: Path) -> Iterator[str]:
         name = path.relative_to(results).as_posix()
         if name in (*APART, *UNEQUAL) or path.name in {ledger.FOLDER, TIMESTAMP}:
             continue
-        if path.is_dir() and PurePosixPath(name).suffix != ".zarr":
+        if path.is_dir() and not path.is_symlink() and PurePosixPath(name).suffix != ".zarr":
             yield from _walk(path, results)
         else:
             yield name

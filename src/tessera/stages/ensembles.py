@@ -185,7 +185,7 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, path: Path, adv
 def _spent(out: Path, kept: Sequence[Path]) -> dict[str, float]:
     """Return what the cases that lie there are known to have cost, in whichever shard they were simulated."""
     records = [*ledger.place(out).parent.glob("shard_*.json"), out] if kept else []  # its own has the last word
-    found = [ledger.read(out.with_name(record.name)).get("cases", {}) for record in records]
+    found = [ledger.numbers(ledger.read(out.with_name(record.name)), "cases") for record in records]
     names = {path.name for path in kept}
     return {name: seconds for cases in found for name, seconds in cases.items() if name in names}
 

@@ -87,7 +87,7 @@ def look(results: Path, job: Job, now: float) -> Found:
     log = results / "logs" / f"{job.record}.log"
     events = journal.events(log)
     there = all((results / path).exists() for path in job.outputs)
-    start, last = (events[0], events[-1]) if events else ({}, {})
+    start, last = (events[0], events[-1]) if events and events[0]["event"] == "start" else ({}, {})
     if last.get("event") in {"start", "progress"}:
         begun = Found(job, "running", log, start["time"], now - start["time"], math.nan, *_progress(events))
         if alive(start, log, now):
