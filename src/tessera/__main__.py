@@ -69,8 +69,11 @@ def main() -> None:
         from tessera import cli
 
         code, said = cli.call()
-    except BaseException:
+    except BaseException as error:
         if not ear.asked:
+            from tessera import journal
+
+            journal.end(code, f"{type(error).__name__}: {error}")
             raise
     finally:
         ear.close()
@@ -81,6 +84,9 @@ def main() -> None:
         code, said = CODES[ear.asked], cli.line(f"{what}; finished parts are kept, run it again to carry on")
     sys.stderr.write(f"{said}\n" if said else "")
     sys.stderr.flush()
+    from tessera import journal
+
+    journal.end(code, said)
     if ear.asked:
         os._exit(code)  # libraries that were cut short may not find their way out
     sys.exit(code)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tessera import __version__
+from tessera import __version__, journal
 from tessera.errors import DataError, TesseraError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -39,6 +39,8 @@ Dask = Annotated[
         help="Who does the work: address of a dask scheduler, or a number of processes on this machine.",
     ),
 ]
+Results = Annotated[Path, typer.Argument(help="Folder of a study's results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Tell it for machines.")]
 Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
 
 
@@ -323,6 +325,32 @@ def view(
 
 
 @app.command()
+def status(results: Results, as_json: AsJson = False) -> None:
+    """Tell what of a study is done, running and failed, and how long is left."""
+    from tessera.stages import status as about
+
+    about.status(results, as_json)
+
+
+@app.command()
+def reproduce(
+    results: Results,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Results elsewhere, or their outputs.json; default: its own.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Largest relative difference of values that is the same.", min=0.0)
+    ] = 1e-5,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a rerun gave the same numbers; exit code 1 where it did not."""
+    from tessera.stages import results as about
+
+    if not about.reproduce(results, against, tolerance, as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)
@@ -331,6 +359,9 @@ def version() -> None:
 def call() -> tuple[int, str]:
     """Run the command that the process was called with; return its exit code and what is wrong, in one line."""
     _log_to_stderr()
+    words, command = _called(sys.argv[1:])
+    if any(option.name == "out" and option.required for option in getattr(command, "params", ())):
+        journal.begin(" ".join(words), sys.argv[1:])
     try:
         return app(standalone_mode=False) or 0, ""
     except typer.Exit as stop:
@@ -348,19 +379,20 @@ def call() -> tuple[int, str]:
 
 def line(message: str) -> str:
     """Return a message as one line that begins with the command that was called."""
-    return f"{' '.join(['tessera', *_called(sys.argv[1:])])}: {' '.join(message.split())}"
+    return f"{' '.join(['tessera', *_called(sys.argv[1:])[0]])}: {' '.join(message.split())}"
 
 
-def _called(arguments: list[str]) -> list[str]:
-    """Return the words of a command line that name its command."""
+def _called(arguments: list[str]) -> tuple[list[str], Any]:
+    """Return the words of a command line that name its command, and the command."""
     words: list[str] = []
-    group: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in arguments:
-        group = getattr(group, "commands", {}).get(word)
-        if group is None:
+        below = getattr(command, "commands", {}).get(word)
+        if below is None:
             break
+        command = below
         words.append(word)
-    return words
+    return words, command
 
 
 def _log_to_stderr() -> None:

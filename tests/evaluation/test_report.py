@@ -10,8 +10,11 @@ import pytest
 import yaml
 from PIL import Image
 
+from tessera.data import outputs
 from tessera.evaluation import costs, figures, summary, verdict
+from tessera.provenance import git_revision
 from tessera.stages import evaluation
+from tessera.study import load
 from tests.evaluation import markup, synthetic
 
 SECTIONS = ["headline", "setting", "ensemble", "tokens", "rollouts-meso", "rollouts-micro"]
@@ -131,9 +134,25 @@ def test_pictures_are_as_large_as_the_page_says(elements):
         assert picture.size == (int(image["width"]), int(image["height"]))
 
 
-def test_all_settings_are_told(named):
-    text = "".join(named["settings"].text).removeprefix("All settings of the study")
+def test_the_study_on_the_page_is_the_study_that_was_run(named, tmp_path):
+    text = "".join(named["settings"].text).removeprefix("All settings of the study").removeprefix("study.yaml")
     assert yaml.safe_load(text) == synthetic.study().model_dump(mode="json")
+    link = named["study"].attributes
+    assert link["download"] == "study.yaml"
+    (tmp_path / "study.yaml").write_bytes(base64.b64decode(link["href"].partition(",")[2]))
+    assert load([tmp_path / "study.yaml"]) == synthetic.study()
+
+
+def test_the_page_says_how_to_run_it_elsewhere_and_what_should_come_out(results, elements, named):
+    lines = "".join(named["commands-provenance"].text).splitlines()
+    assert lines[0] == f"git checkout {git_revision().removesuffix('+')}"
+    assert lines[-1] == "tessera reproduce results/synthetic --against published.json"
+    start = elements.index(named["table-checksums"])
+    cells = [one.said for one in elements[start:] if one.tag == "td"]
+    told = dict(zip(cells[::2], cells[1::2], strict=True))
+    known = outputs.recorded(results / outputs.RECORD)
+    assert told == {name: known[name] for name in told}
+    assert {"ensembles/meso.zarr", "scores/meso.parquet", "predictions/micro/tessera/n0_s0_test.zarr"} <= set(told)
 
 
 @pytest.mark.usefixtures("sketched")

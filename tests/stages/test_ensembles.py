@@ -201,6 +201,17 @@ def test_more_cases_in_a_shard_keep_those_that_are_there(study, simulated, tmp_p
     assert simulated == [2]
 
 
+def test_kept_cases_keep_their_costs_and_lost_ones_are_unknown(study, tmp_path):
+    shards = make(study, tmp_path)
+    seconds = ledger.read(tmp_path / "micro.json")["core_seconds"]
+    again = make(study, tmp_path)
+    assert again == shards and ledger.read(tmp_path / "micro.json")["core_seconds"] == seconds
+    for number, text in enumerate(("{", '{"cases": ["case_0003"]}')):
+        ledger.place(shards[number]).write_text(text)
+    make(study, tmp_path)
+    assert ledger.read(tmp_path / "micro.json") == {}
+
+
 @pytest.mark.parametrize("harm", ["truncated", "gone"])
 def test_a_shard_harmed_after_it_was_whole_is_refused(study, tmp_path, harm):
     shards = make(study, tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tessera import journal
 from tessera.data import ledger, outputs, schema, store
 
 pytestmark = pytest.mark.slow
@@ -124,6 +125,21 @@ def test_the_checksums_of_all_outputs_are_recorded_and_what_they_cost(results):
     for name in found:
         if name.startswith(("ensembles/", "models/", "predictions/", "cases/")) and name.endswith(("json", "jsonl")):
             assert ledger.number(ledger.read(results / name), "core_seconds") > 0.0, name
+
+
+def test_every_log_ends_with_what_its_stage_took(results):
+    for path in (results / "logs").rglob("*.log"):
+        start, *_, end = journal.events(path)
+        assert (start["event"], end["event"]) == ("start", "end"), path
+        assert json.loads(path.read_text().splitlines()[-1]) == end, path
+        assert end["seconds"] > 0.0 and end["peak_memory"] > 5e7, path
+
+
+def test_the_run_is_done_and_its_results_are_those_of_its_record(finished, results):
+    said = json.loads(finished.tessera("status", results, "--json").stdout)
+    assert said["counts"] == {"done": len(said["jobs"]), "running": 0, "failed": 0, "stopped": 0, "waiting": 0}
+    same = finished.tessera("reproduce", results)
+    assert same.returncode == 0, same.stdout
 
 
 def test_nothing_half_written_is_left(results):

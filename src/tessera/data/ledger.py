@@ -46,6 +46,13 @@ def number(record: Mapping[str, Any], name: str) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
+def numbers(record: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the numbers of a record that stand under a name, by their own names; those that are known."""
+    found = record.get(name)
+    known = {str(key): number(found, key) for key in found} if isinstance(found, dict) else {}
+    return {key: value for key, value in known.items() if not math.isnan(value)}
+
+
 def total(outs: Iterable[Path], name: str) -> float:
     """Return the sum of a number over outputs; `nan` where one does not know it."""
     return sum((number(read(out), name) for out in outs), 0.0)

@@ -9,7 +9,7 @@ Light on purpose (standard library only): whoever checks a published folder wait
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from tessera.data import files, ledger
@@ -19,13 +19,15 @@ from tessera.provenance import file_digest, tree_digest
 APART = ("logs", "benchmarks", "training", "snakemake.zip")
 RECORD = "report/outputs.json"
 PAGE = "report/index.html"
+STUDY = "study.json"
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake's, in folders that a rule declares
 UNEQUAL = (RECORD, "report/figures/costs.pdf")
 MEASURED = ("<!-- measured -->", "<!-- end of what is measured -->")
 
 
-def digests(results: Path) -> dict[str, str]:
-    """Return the SHA-256 of every output of a results folder, by its path in there; sorted."""
-    return {name: _digest(results / name, name) for name in names(results)}
+def digests(results: Path, asked: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the SHA-256 of every output of a results folder, or of those asked for, by its path in there."""
+    return {name: _digest(results / name, name) for name in (names(results) if asked is None else asked)}
 
 
 def names(results: Path) -> list[str]:
@@ -33,9 +35,9 @@ def names(results: Path) -> list[str]:
     return sorted(_walk(results, results))
 
 
-def record(results: Path, study: str, out: Path) -> None:
+def record(out: Path, study: str, checksums: Mapping[str, str]) -> None:
     """Write the checksums of all outputs, by which anybody can tell whether a rerun gave the same."""
-    files.write_json(out, {"study": study, "outputs": digests(results)})
+    files.write_json(out, {"study": study, "outputs": dict(checksums)})
 
 
 def recorded(path: Path) -> dict[str, str]:
@@ -61,9 +63,9 @@ def unmeasured(page: str) -> str:
 def _walk(folder: Path, results: Path) -> Iterator[str]:
     for path in folder.iterdir():
         name = path.relative_to(results).as_posix()
-        if name in (*APART, *UNEQUAL) or path.name == ledger.FOLDER:
+        if name in (*APART, *UNEQUAL) or path.name in {ledger.FOLDER, TIMESTAMP}:
             continue
-        if path.is_dir() and PurePosixPath(name).suffix != ".zarr":
+        if path.is_dir() and not path.is_symlink() and PurePosixPath(name).suffix != ".zarr":
             yield from _walk(path, results)
         else:
             yield name

@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the page: name for links, title, paragraphs, then figures, films and tables; what is measured apart."""
+    """A part of the page: name for links, title, paragraphs, commands, then tables, films and figures; if measured."""
 
     name: str
     title: str
@@ -54,6 +54,7 @@ class Section(NamedTuple):
     films: Sequence[Film] = ()
     folded: Sequence[Shown] = ()
     measured: bool = False
+    commands: Sequence[str] = ()
 
 
 class Page(NamedTuple):
@@ -71,13 +72,14 @@ def render(page: Page) -> str:
         loader=PackageLoader("tessera.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["picture"] = lambda picture: uri(picture, "webp")
+    environment.filters["file"] = lambda text: uri(text.encode(), "yaml", "application")
     environment.filters["json"] = lambda value: Markup(json.dumps(value).replace("<", "\\u003c"))
     return environment.get_template("report.html.j2").render(page=page, measured=outputs.MEASURED)
 
 
-def uri(picture: bytes, kind: str) -> str:
-    """Return a picture as data URI."""
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+def uri(content: bytes, kind: str, family: str = "image") -> str:
+    """Return a picture, or a file of another family, as data URI."""
+    return f"data:{family}/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def span(values: np.ndarray, unit: str) -> str:

@@ -17,10 +17,22 @@ import yaml
 from matplotlib.figure import Figure
 
 from tessera.data import schema
-from tessera.evaluation import costs, curves, figures, film, gallery, machine, page, scores, summary, verdict, wording
+from tessera.evaluation import (
+    costs,
+    curves,
+    figures,
+    film,
+    gallery,
+    machine,
+    origin,
+    page,
+    scores,
+    summary,
+    verdict,
+    wording,
+)
 from tessera.evaluation.gallery import Rollout
 from tessera.evaluation.page import Cell, Section, Shown, Table
-from tessera.provenance import digest, git_revision, versions
 
 SCALES = ("meso", "micro")
 SHOWN_FIELDS = ("temperature", "pressure", "microstructure")
@@ -49,6 +61,8 @@ class Evidence(NamedTuple):
         What Snakemake measured, as `costs.benchmarks` returns it.
     spent
         Core-seconds by name, as `costs.bill` takes them.
+    checksums
+        SHA-256 of the outputs by their paths in the results.
     left_out
         Models that the study asks for and the ensembles cannot teach, and why.
     """
@@ -61,6 +75,7 @@ class Evidence(NamedTuple):
     histories: Mapping[str, pd.DataFrame]
     measured: pd.DataFrame
     spent: Mapping[str, float]
+    checksums: Mapping[str, str] = {}
     left_out: Mapping[str, str] = {}
 
 
@@ -86,7 +101,7 @@ def compose(evidence: Evidence, folder: Path) -> page.Page:
         _scores(short, evidence.tables["meso"], chosen),
         _costs(evidence, folder),
         _training(evidence.histories, folder),
-        _provenance(evidence),
+        origin.section(_named(evidence), evidence.settings, evidence.checksums),
     ]
     settings = yaml.safe_dump(dict(evidence.settings), sort_keys=False, default_flow_style=None)
     return page.Page(evidence.settings["name"], verdict.sentence(short["meso"]), sections, settings)
@@ -280,27 +295,14 @@ def _training(histories: Mapping[str, pd.DataFrame], folder: Path) -> Section:
     return Section("training", "Training", shown=[_save(curves.histories(records), "training", folder, caption)])
 
 
-def _provenance(evidence: Evidence) -> Section:
-    rows = []
+def _named(evidence: Evidence) -> dict[str, xr.Dataset]:
+    """Return ensembles and predictions by what they are called on the page."""
     named = {f"{scale} ensemble": evidence.ensembles[scale] for scale in SCALES}
     for scale in SCALES:
         for one in evidence.predictions[scale].values():
             run = scores.run_of(one)
             named[f"{scale} prediction, {curves.label(run.model, run.n_meso)}, seed {run.seed}"] = one
-    for name, dataset in named.items():
-        found = [str(dataset.attrs.get(key, "unknown")) for key in ("git_revision", "section_digest", "source_digest")]
-        rows.append([Cell(name), *map(Cell, found)])
-    table = Table("files", "What made each store.", ["store", "revision", "settings", "sources"], rows)
-    key = "largest_removed_energy_share"
-    removed = [float(one.attrs[key]) for one in evidence.ensembles.values() if key in one.attrs]
-    used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    content = digest(evidence.settings)
-    text = [f"This page: revision {git_revision()}, settings {content}; {used}."]
-    if removed:
-        text.append(
-            f"The solver's caps removed at most {max(removed):.2%} of the energy that the shock brought into a case."
-        )
-    return Section("provenance", "Provenance", text, [table])
+    return named
 
 
 def _comparison(short: pd.DataFrame, runs: Sequence[tuple[str, Any]], metrics: Sequence[str], name: str) -> Table:

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from tessera import journal
 from tessera.data.files import whole, write_text
 from tessera.errors import DataError, TrainingError
 
@@ -224,6 +225,7 @@ class _Run:
         self.history.append(json.dumps(line) + "\n")
         self.save()
         self._tell()
+        journal.progress(self.task.name, self.progress, f"{self.updates} updates")
         if not Console(stderr=True).is_terminal:
             log.info("%s: %s", self.task.name, _summary(line))
 

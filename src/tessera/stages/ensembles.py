@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tessera import journal
 from tessera.data import card, cases, files, ledger, scaling, schema, store, workers
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
@@ -73,12 +74,14 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
             path = cases.place(out, case)
             if cases.kept(out, case, key) is not None:
                 log.info("%s: whole and of the same key, kept", path)
-                continue
-            result = _simulated_once(study, scale, drawn.sel(case=case), key, lambda: bar.advance(task))
-            spent[path.stem] = result.attrs.pop("core_seconds")
-            ledger.write(out, {"cases": spent})
-            store.save_netcdf(result, path)
-            log.info("%s: simulated in %.1f core-seconds", path, spent[path.stem])
+            else:
+                result = _simulated_once(study, scale, drawn.sel(case=case), key, lambda: bar.advance(task))
+                spent[path.stem] = result.attrs.pop("core_seconds")
+                ledger.write(out, {"cases": spent})
+                store.save_netcdf(result, path)
+                log.info("%s: simulated in %.1f core-seconds", path, spent[path.stem])
+            done = position + 1
+            journal.progress(f"simulate {scale}", done / len(keys), f"{done} of {len(keys)} cases")
     like = schema.describe(xr.Dataset(coords=_designed(drawn.sel(case=numbers))))
     like.attrs |= _attrs(study, scale) | {"title": f"{scale} cases of study {study.name}", "scale": scale}
     extremes = cases.join(out, like, keys)
@@ -185,7 +188,7 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advan
 def _spent(out: Path, numbers: Sequence[int]) -> dict[str, float]:
     """Return what cases are known to have cost, in whichever shard they were simulated."""
     records = [*sorted(ledger.place(out).parent.glob("shard_*.json")), out]  # its own has the last word
-    known = [ledger.read(out.with_name(record.name)).get("cases", {}) for record in records]
+    known = [ledger.numbers(ledger.read(out.with_name(record.name)), "cases") for record in records]
     found = {name: seconds for each in known for name, seconds in each.items()}
     return {name: found[name] for case in numbers if (name := cases.place(out, case).stem) in found}
 

@@ -43,11 +43,14 @@ def report(study: Study, results: Path, out: Path) -> None:
         The page; figures land in the folder `figures` beside it, the checksums of all outputs in `outputs.json`.
     """
     evidence = _gather(study, results)
+    made = [name for name in outputs.names(results) if not name.startswith("report/")]
+    evidence = evidence._replace(checksums=outputs.digests(results, made))
     with files.whole(out.parent / "figures") as beside:
         beside.mkdir()
         text = page.render(compose(evidence, beside))
     files.write_text(out, text)
-    outputs.record(results, study.name, out.with_name("outputs.json"))
+    ours = outputs.digests(results, [name for name in outputs.names(results) if name not in evidence.checksums])
+    outputs.record(out.with_name("outputs.json"), study.name, {**evidence.checksums, **ours})
     log.info("%s: %.1f MB", out, len(text) / 1e6)
 
 

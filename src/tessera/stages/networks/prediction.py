@@ -10,6 +10,7 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import track
 
+from tessera import journal
 from tessera.data import ledger, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -56,6 +57,7 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
         known = {name: truth[name].values[0, : start + 1] for name in fields}
         cases.append([{name: np.concatenate([known[name], one[name]]) for name in fields} for one in drawn])
         log.info("%s: case %d predicted", out, int(truth["case"].values[0]))
+        journal.progress("predict", len(cases) / len(numbers), f"{len(cases)} of {len(numbers)} cases")
     result = _dataset(dataset, cases, fields, isinstance(rolled, Tokens))
     result.attrs |= {
         **provenance(study.name, {"checkpoint": file_digest(path), "start": start, "members": members}, SOURCES),

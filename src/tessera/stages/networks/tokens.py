@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from tessera import journal
 from tessera.data import files, ledger, scaling, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -127,6 +128,8 @@ def encode(study: Study, ensemble: Path, paths: Sequence[Path], out: Path) -> No
         for name, values in zip(("mean", "log_var"), zip(*tokens, strict=True), strict=True):
             variables[f"{field}_{name}"] = (dims, np.stack(values))
         log.info("%s: %s encoded", out, field)
+        done = len(variables) // 2
+        journal.progress("encode", done / len(found), f"{done} of {len(found)} fields")
     front = np.concatenate(
         [front_columns(dataset["pressure"].isel(case=[n]).values) for n in range(dataset.sizes["case"])]
     )
