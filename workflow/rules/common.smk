@@ -42,10 +42,11 @@ STUDY_FILE = f"{RUN}/study.json"
 ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
 GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
+DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads of its own
 
 # The sources that several rules depend on, what is particular stands with the rule.
 STORES = ("data/fields", "data/files", "data/schema", "data/store")
-NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
+NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
 SCORES = tuple(
