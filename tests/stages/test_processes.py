@@ -51,29 +51,17 @@ def test_two_processes_train_as_one_with_the_whole_batch(made, never_stopped, tm
         assert one == pytest.approx(other, rel=1e-4)
 
 
-def test_noise_inside_a_network_is_that_of_the_whole_batch(made, tmp_path):
-    """The first update of PARCv2, whose features are noisy: later ones differ, for Adam magnifies rounding."""
-    study = fitting.study(tmp_path / "study.json", "parcv2", updates=1, epoch=1)
-    found = []
-    for devices in (1, 2):
-        folder = tmp_path / str(devices)
-        found += [fitted(command(made, study, folder, "--devices", devices, kind="parcv2"), folder)[1][0]]
-    assert found[0] == pytest.approx(found[1], rel=1e-5)
-
-
 def test_killed_at_random_and_resumed_two_processes_equal_themselves_never_stopped(made, never_stopped, tmp_path):
     call = command(made, fitting.study(tmp_path / "study.json", updates=40), tmp_path, "--devices", 2)
-    chance = random.Random(8)
-    for update in (10, 20):
-        run = begin(call)
-        numbers = [run.pid, *children(run, count=2)]
-        reached(run, tmp_path, update)
-        time.sleep(0.2 * chance.random())
-        victim = chance.choice(numbers)
-        os.kill(victim, signal.SIGKILL)
-        run.communicate(timeout=60)
-        for number in numbers:
-            gone(number)
+    chance = random.Random(3)
+    run = begin(call)
+    numbers = [run.pid, *children(run, count=2)]
+    reached(run, tmp_path, fitting.EPOCH)
+    time.sleep(0.2 * chance.random())
+    os.kill(chance.choice(numbers), signal.SIGKILL)
+    run.communicate(timeout=60)
+    for number in numbers:
+        gone(number)
     assert updates(tmp_path) < 40
     weights, history = fitted(call, tmp_path)
     assert history == never_stopped[1]
@@ -86,7 +74,8 @@ def test_a_state_of_two_processes_is_carried_on_by_one(made, never_stopped, tmp_
     run = begin(command(made, study, tmp_path, "--devices", 2))
     reached(run, tmp_path, 10)
     run.send_signal(signal.SIGTERM)
-    end(run)
+    code, said = end(run)
+    assert (code, said.count("run it again to carry on")) == (143, 1)
     assert 10 <= updates(tmp_path) < 40
     weights, _ = fitted(command(made, study, tmp_path), tmp_path)
     for name, value in weights.items():
@@ -110,11 +99,11 @@ def test_when_one_is_killed_the_other_ends_soon_and_one_line_is_said(long, victi
 
 @pytest.mark.parametrize(
     ("whom", "number", "code"),
-    [("all", signal.SIGINT, 130), ("second", signal.SIGTERM, 143), ("starter", signal.SIGTERM, 143)],
+    [("all", signal.SIGINT, 130), ("second", signal.SIGTERM, 143)],
 )
 def test_asked_to_stop_all_save_once_and_one_line_is_said(long, tmp_path, whom, number, code):
     run, both = long
-    for victim in {"all": [run.pid, *both], "second": both[1:], "starter": [run.pid]}[whom]:
+    for victim in {"all": [run.pid, *both], "second": both[1:]}[whom]:
         os.kill(victim, number)
     found, said = end(run, seconds=30)
     assert found == code, said
@@ -130,11 +119,3 @@ def test_without_the_one_that_started_them_they_save_and_stop(long, tmp_path):
     for number in both:
         gone(number)
     assert before < updates(tmp_path) < LONG
-
-
-def test_a_batch_that_cannot_be_shared_is_refused_in_one_line(made, tmp_path):
-    study = fitting.study(tmp_path / "study.json", batch=3)
-    code, said = end(begin(command(made, study, tmp_path, "--devices", 2)))
-    assert (code, said.splitlines()) == (
-        2, ["tessera fit cnext: cnext, pixels: batch: expected a multiple of 2, got 3"],
-    )  # fmt: skip

@@ -62,8 +62,7 @@ def normal_like(x: Tensor) -> Tensor:
     here = part()
     if here.total == 1:
         return torch.randn_like(x)
-    whole = torch.randn((here.total * x.shape[0], *x.shape[1:]), dtype=x.dtype, device=x.device)
-    return here.of(whole)
+    return here.of(torch.randn_like(torch.cat([x.detach()] * here.total)))  # in memory as the whole batch would lie
 
 
 __all__ = ["Part", "normal_like", "part", "shared"]
