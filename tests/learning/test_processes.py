@@ -92,6 +92,7 @@ def test_a_process_of_slurm_is_known_by_its_step_and_others_stand_alone():
     assert found[:4] == (2, 4, 0, "node[07-08]")
     assert 1024 < found.port < 32768
     assert rank({**SLURM, "SLURM_STEP_ID": "2"}).port != found.port
+    assert rank({**SLURM, "SLURM_STEP_NUM_NODES": "1"}).nodes == ""
     assert rank({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) == rank({}) == Rank()
 
 

@@ -159,7 +159,7 @@ def _meet(here: processes.Rank, kind: str) -> None:
     address, listener = "127.0.0.1", None
     if here.nodes:
         address = SLURMEnvironment.resolve_root_node_address(here.nodes)
-    elif here.place == 0:
+    elif processes.LISTENER in os.environ and here.place == 0:
         listener = int(os.environ[processes.LISTENER])
     store = distributed.TCPStore(
         address, here.port, here.total, here.place == 0, timeout=MEETING, master_listen_fd=listener

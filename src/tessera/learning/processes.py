@@ -57,7 +57,7 @@ def rank(environment: Mapping[str, str] = os.environ) -> Rank:
     if int(known("SLURM_STEP_NUM_TASKS", "1")) > 1 and "SLURM_PROCID" in environment:
         step = int(known("SLURM_JOB_ID", "0")) * 31 + int(known("SLURM_STEP_ID", "0"))
         port = int(known("MASTER_PORT", FIRST_PORT + step % PORTS))
-        nodes = environment["SLURM_STEP_NODELIST"]
+        nodes = environment["SLURM_STEP_NODELIST"] if known("SLURM_STEP_NUM_NODES") != "1" else ""
         index, count = int(environment["SLURM_PROCID"]), int(environment["SLURM_STEP_NUM_TASKS"])
         return Rank(index, count, int(known("SLURM_LOCALID", "0")), nodes, port)
     return Rank()
