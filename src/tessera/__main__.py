@@ -14,6 +14,7 @@ from types import FrameType
 
 CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}  # as a shell says them
 IMPORTS = "<frozen importlib._bootstrap>"
+STARTED = "TESSERA_LISTENER"
 AGAIN, SAME = 0.05, 5.0  # until an interrupt is asked again, and for how long another one is the same [s]
 
 
@@ -82,6 +83,7 @@ def main() -> None:
 
         what = "terminated" if ear.asked == signal.SIGTERM else "interrupted"
         code, said = CODES[ear.asked], cli.line(f"{what}; finished parts are kept, run it again to carry on")
+        said = "" if STARTED in os.environ else said  # by the process that asked it to stop, and says so itself
     sys.stderr.write(f"{said}\n" if said else "")
     sys.stderr.flush()
     from tessera import journal

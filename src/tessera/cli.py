@@ -6,6 +6,7 @@ for what the user or the data said; `tessera.__main__` hears signals, and leaves
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from tessera import __version__, journal
-from tessera.errors import DataError, TesseraError
+from tessera.errors import DataError, LostError, TesseraError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-fit_app = typer.Typer(no_args_is_help=True, help="Train a network of the study.")
+fit_app = typer.Typer(no_args_is_help=True)
 app.add_typer(fit_app, name="fit")
 
 StudyFile = Annotated[Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")]
@@ -42,6 +43,20 @@ Dask = Annotated[
 Results = Annotated[Path, typer.Argument(help="Folder of a study's results.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Tell it for machines.")]
 Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
+
+
+@fit_app.callback()
+def fit(
+    devices: Annotated[
+        int | None, typer.Option("--devices", help="Processes that share each batch, with a device each.", min=1)
+    ] = None,
+) -> None:
+    """Train a network of the study, in one process or several."""
+    from tessera.learning import processes
+
+    code = processes.start(devices)
+    if code is not None:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -368,6 +383,8 @@ def call() -> tuple[int, str]:
         return stop.exit_code, ""
     except typer._click.ClickException as error:
         message = error.format_message() or "expected a command, got none"
+    except LostError as error:
+        return _lost(str(error))
     except TesseraError as error:
         message = str(error)
     except OSError as error:
@@ -375,6 +392,13 @@ def call() -> tuple[int, str]:
     except MemoryError:
         message = "memory: expected enough for this stage, got none"
     return 2, line(message)
+
+
+def _lost(message: str) -> tuple[int, str]:
+    """Return exit code and message after another process has ended; whoever started both says why."""
+    from tessera.learning import processes
+
+    return (processes.LOST, "") if processes.LISTENER in os.environ else (2, line(message))
 
 
 def line(message: str) -> str:
@@ -387,6 +411,8 @@ def _called(arguments: list[str]) -> tuple[list[str], Any]:
     words: list[str] = []
     command: Any = typer.main.get_command(app)
     for word in arguments:
+        if word.startswith("-") or word.isdigit():  # options of a group, such as --devices 2
+            continue
         below = getattr(command, "commands", {}).get(word)
         if below is None:
             break

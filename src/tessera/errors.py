@@ -25,3 +25,7 @@ class ValidityError(TesseraError):
 
 class TrainingError(TesseraError):
     """A training cannot go on, for example after a non-finite loss."""
+
+
+class LostError(TrainingError):
+    """Another process of a training has ended."""

@@ -12,6 +12,7 @@ from tessera.learning.sampling import Halo, Recipe
 from tessera.learning.tasks import Divergence, Reconstruct, RollOut, Teaching, whiten
 from tessera.learning.train import Loop, train
 from tessera.models import build
+from tessera.models.parts import Part, shared
 from tests.learning.front import generator, learned
 
 FIELDS = list(schema.SIMULATED)
@@ -111,6 +112,29 @@ def overfit(task, updates=250, rate=5e-3):
 def test_one_batch_is_overfitted(known, make):
     before, after = overfit(make(known))
     assert after < 0.2 * before
+
+
+@pytest.mark.parametrize("make", [tokenizer, cnext, tessera])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_losses_of_all_parts_have_the_whole_batch_as_mean(known, make, seed):
+    """With noise, replayed states, and halos that leave other cells out of each part."""
+    found, left = {}, set()
+    for total in (1, 2):
+        for place in range(total):
+            task = make(known)
+            task.module.eval()
+            for sampler in getattr(task, "samplers", None) or [task.sampler]:
+                sampler.recipe = task.recipe = sampler.recipe._replace(batch=4, noise=0.1, replay=0.5)
+            source = generator(seed)
+            torch.manual_seed(seed)
+            with shared(Part(place, total)):
+                terms = task.losses(task.batch(1.0, source))
+            for name, term in terms.items():
+                found[total, name] = found.get((total, name), 0.0) + float(term.detach()) / total
+            left.add(float(torch.rand(1, generator=source)))
+    assert len(left) == 1  # all have drawn as many numbers
+    for total, name in found:
+        assert found[total, name] == pytest.approx(found[1, name], rel=1e-5), name
 
 
 def test_only_what_shall_learn_learns(known, tmp_path):

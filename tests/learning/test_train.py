@@ -135,6 +135,29 @@ def test_a_broken_state_is_said_by_path(tmp_path):
         train(Line(), LOOP, state=tmp_path, key="k")
 
 
+def test_validations_that_get_no_better_end_it_early_and_killed_and_resumed_at_the_same_update(tmp_path):
+    loop = LOOP._replace(learning_rate=1e-9, average=0.0, patience=3)
+    worse = iter(range(100))
+
+    class Stale(Line):
+        def validate(self):
+            return float(next(worse)), {}
+
+    assert train(Stale(), loop, state=tmp_path, key="k")[:1] == (80,)
+    assert train(Stale(), loop, state=tmp_path, key="k").updates == 80
+    assert train(Line(), LOOP._replace(patience=3), state=tmp_path, key="other").updates > 80
+
+
+def test_half_precision_learns_too_and_keeps_weights_whole(tmp_path):
+    task = Line()
+    before = task.validate()[0]
+    assert train(task, LOOP._replace(precision="bfloat16"), state=tmp_path, key="k").best < 0.05 * before
+    assert {value.dtype for value in task.module.state_dict().values()} == {torch.float32}
+    exact = Line()
+    train(exact, LOOP, state=tmp_path, key="exact")
+    assert not torch.equal(task.module[0].weight, exact.module[0].weight)
+
+
 def test_a_budget_of_processor_time_is_kept(tmp_path):
     result = train(Line(), LOOP._replace(updates=None, core_seconds=0.5), state=tmp_path, key="k")
     assert 0.5 <= result.core_seconds < 0.7

@@ -33,7 +33,7 @@ def pretended(site):
     return copy
 
 
-@pytest.mark.parametrize("gres", ["", "gpu:fake:1"], ids=["gpus", "gres"])
+@pytest.mark.parametrize("gres", ["", "gpu:fake"], ids=["gpus", "gres"])
 def test_a_training_is_given_one_gpu(site, pretended, monkeypatch, gres):
     monkeypatch.setitem(pretended.environment, "TESSERA_GRES", gres)
     (pretended.folder / WEIGHTS).unlink()
@@ -41,5 +41,5 @@ def test_a_training_is_given_one_gpu(site, pretended, monkeypatch, gres):
     assert result.returncode == 0, result.stdout
     job = site.cluster.jobs(pretended.folder)[-1]
     assert (job.state, job.comment, job.node) == ("COMPLETED", "rule_cnext_wildcards_1_0", "gpu1")
-    assert job.gpus == f"gres:{gres or 'gpu:1'}"
+    assert job.gpus == f"gres:{gres or 'gpu'}:1"
     assert (pretended.folder / WEIGHTS).read_text() == "devices 0\n"

@@ -52,7 +52,7 @@ def test_no_attempt_asks_for_more_time_than_the_site_has(asked):
 
 @pytest.mark.parametrize(("study", "asking"), [(SMOKE, set()), (PAPER, NETWORKS)])
 def test_a_site_of_gres_is_asked_so_and_only_where_a_gpu_is_wanted(asked, study, asking):
-    requests = asked(*PROFILE, overlay=study, TESSERA_GRES="gpu:a100:1")
+    requests = asked(*PROFILE, overlay=study, TESSERA_GRES="gpu:a100")
     assert {rule for rule, request in requests.items() if request.get("gres") == "gpu:a100:1"} == asking
     assert {request.get("gpu", "0") for request in requests.values()} == {"0"}
 

@@ -43,12 +43,13 @@ RUN = f"results/{STUDY.name}"
 STUDY_FILE = f"{RUN}/study.json"
 ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
 GPU = int(STUDY.device == "cuda")
-GRES = os.environ.get("TESSERA_GRES", "")  # of a site that takes GPUs by --gres alone: "gpu:1"
+GRES = os.environ.get("TESSERA_GRES", "")  # of a site that takes GPUs by --gres alone: "gpu", "gpu:a100"
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
+DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads of its own
 
 # The sources that several rules depend on, what is particular stands with the rule.
 STORES = ("data/fields", "data/files", "data/schema", "data/store")
-NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
+NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
 SCORES = tuple(
@@ -81,7 +82,7 @@ def asked(memory, minutes, resumes=False, gpu=0):
 
     Memory is in MB. A GPU is asked for by the name that the site takes, see docs/cluster.md.
     """
-    names = {"gres": GRES} if gpu and GRES else {"gpu": gpu}
+    names = {"gres": f"{GRES}:{gpu}"} if gpu and GRES else {"gpu": gpu}
     return names | {
         "mem_mb": lambda wildcards, attempt: memory * attempt,
         "runtime": lambda wildcards, attempt: min(minutes * (1 if resumes else attempt), LONGEST),

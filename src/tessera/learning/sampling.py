@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
+from tessera.models.parts import part
 from tessera.models.state import State
 
 NOISY_SAMPLES = 0.7
@@ -214,6 +215,8 @@ def mask(windows: Sequence[Window], columns: int, horizon: int, halo: Halo, unit
 def noise(state: State, level: float, generator: Generator) -> State:
     """Return the state with noise, correlated over a random number of cells, in most of the samples.
 
+    Of several processes that share a batch, each draws the noise of all and takes its own.
+
     Parameters
     ----------
     state
@@ -223,19 +226,18 @@ def noise(state: State, level: float, generator: Generator) -> State:
     """
     if level == 0.0:
         return state
-    first = next(iter(state.values()))
+    here, first = part(), next(iter(state.values()))
+    samples = here.total * first.shape[0]
     wide = 2 ** int(torch.randint(OCTAVES, (1,), generator=generator))
-    noisy = (torch.rand(first.shape[0], generator=generator) < NOISY_SAMPLES).to(first.dtype)
+    noisy = (torch.rand(samples, generator=generator) < NOISY_SAMPLES).to(first.dtype)
     result = {}
     for name, field in state.items():
         y, x = field.shape[-2:]
-        coarse = torch.randn(
-            first.shape[0], field[0].numel() // (y * x), -(-y // wide), -(-x // wide), generator=generator
-        )
+        coarse = torch.randn(samples, field[0].numel() // (y * x), -(-y // wide), -(-x // wide), generator=generator)
         if wide > 1:
             fine = nn.functional.interpolate(coarse, scale_factor=float(wide), mode="bilinear")[..., :y, :x]
             coarse = fine * (fine.numel() ** 0.5 / fine.norm().clamp_min(1e-6))
-        drawn = (coarse * (level * noisy[:, None, None, None])).reshape(field.shape)
+        drawn = here.of(coarse * (level * noisy[:, None, None, None])).reshape(field.shape)
         result[name] = field + drawn.to(field.device)
     return result
 

@@ -16,6 +16,7 @@ from tessera.learning.frames import Frames, State, stack
 from tessera.learning.losses import Weights
 from tessera.learning.rollout import Carry, Emulator, Inflow, Tokens, inflow, roll
 from tessera.learning.sampling import Halo, Memory, Recipe, Replay, Sampler, Window, mask, noise
+from tessera.models import parts
 from tessera.models.tokenizer import Tokenizer
 
 VALIDATED = 2
@@ -81,7 +82,7 @@ class Reconstruct:
     def batch(self, progress: float, generator: Generator) -> tuple[float, State]:
         """Return the progress and windows of a random ensemble."""
         which = int(torch.randint(len(self.frames), (1,), generator=generator))
-        windows = self.samplers[which].draw(0, generator)
+        windows = parts.part().of(self.samplers[which].draw(0, generator))
         return progress, self.frames[which].cut(windows, 0, self.scales)
 
     def losses(self, batch: tuple[float, State]) -> dict[str, Tensor]:
@@ -90,7 +91,7 @@ class Reconstruct:
         mean, log_var = cast("tuple[Tensor, Tensor]", self.module.encode(state[self.field]))
         if self.divergence.weight == 0.0 or progress < self.divergence.since:
             return self._errors(self.module.decode(mean), state)
-        drawn = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+        drawn = mean + torch.exp(0.5 * log_var) * parts.normal_like(mean)
         terms = self._errors(self.module.decode(drawn), state)
         terms["divergence"] = self.divergence.weight * loss.kl_divergence(mean, log_var)
         return terms
@@ -142,13 +143,14 @@ def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
 
 
 class Batch(NamedTuple):
-    """Roll-outs to learn from: their start, what follows, and which cells count."""
+    """Roll-outs to learn from: their start, what follows, and which cells count, here and in all processes."""
 
     start: Carry
     fed: Inflow
     windows: Sequence[Window]
     horizon: int
     counts: Tensor
+    everyone: Tensor
 
 
 class Teaching(NamedTuple):
@@ -221,7 +223,7 @@ class RollOut:
 
     def batch(self, progress: float, generator: Generator) -> Batch:
         """Return windows of true states, or of the model's own, with noise."""
-        horizon = self.sampler.horizon(progress, generator)
+        here, horizon = parts.part(), self.sampler.horizon(progress, generator)
         memories: list[Memory] = []
         if self.replay.wanted(progress, generator):
             memories = self.replay.take(self.recipe.batch, horizon, self._remember, generator)
@@ -229,15 +231,17 @@ class RollOut:
             windows = [self.sampler.around(m.case, m.frame, horizon, generator) for m in memories]
             if self.emulator.unit > 1:
                 windows = [window._replace(mirrored=False) for window in windows]
-            start = self._cut_memories(memories, windows)
+            start = self._cut_memories(here.of(memories), here.of(windows))
         else:
             windows = self.sampler.draw(horizon, generator)
-            start = self._start(windows)
+            start = self._start(here.of(windows))
+        everyone, windows = mask(windows, self.columns, horizon, self.halo), here.of(windows)
         device = next(iter(start.values())).device
         inlet = torch.tensor([window.left == 0 for window in windows], device=device)
         fed = inflow(self.emulator, start, inlet)
-        counts = mask(windows, self.columns, horizon, self.halo).to(device)
-        return Batch(noise(start, self.recipe.noise, generator), fed, windows, horizon, counts)
+        everyone = everyone.to(device)
+        start = noise(start, self.recipe.noise, generator)
+        return Batch(start, fed, windows, horizon, here.of(everyone), everyone)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean over the steps of each field's error."""
@@ -245,8 +249,8 @@ class RollOut:
         carried = roll(self.emulator, batch.start, batch.horizon, batch.fed)
         for step, now in enumerate(carried, start=1):
             truths = self._truths(self.frames, self.latents, batch.windows, step)
-            counts = batch.counts[:, step - 1]
-            for name, term in self._errors(now, *truths, counts).items():
+            counts, everyone = batch.counts[:, step - 1], batch.everyone[:, step - 1]
+            for name, term in self._errors(now, *truths, counts, everyone).items():
                 terms[name] = terms.get(name, 0.0) + term / batch.horizon
         return terms
 
@@ -275,19 +279,29 @@ class RollOut:
         self.replay.restore(dict(state))
 
     def _errors(
-        self, now: Carry, truth: State | None, latents: Carry | None, counts: Tensor | None
+        self,
+        now: Carry,
+        truth: State | None,
+        latents: Carry | None,
+        counts: Tensor | None,
+        everyone: Tensor | None = None,
     ) -> dict[str, Tensor]:
+        """Return the terms of a step; their mean over all processes is what one would find for the whole batch."""
         terms: dict[str, Tensor] = {}
         if latents is not None and self.teaching.latent:
             compare = loss.latent_loss if self.teaching.relative else loss.absolute_loss
             tokens = None if counts is None else _pooled(counts, self.emulator.unit)[:, None]
+            all_tokens = None if everyone is None else _pooled(everyone, self.emulator.unit)[:, None]
+            share = _share(tokens, all_tokens)
             for name, value in now.items():
-                terms[f"latent_{name}"] = self.teaching.latent / len(now) * compare(value, latents[name], tokens)
+                weight = self.teaching.latent / len(now) * share
+                terms[f"latent_{name}"] = weight * compare(value, latents[name], tokens)
         if truth is not None and self.teaching.decoded:
             assert self.weights is not None
             shown = self.emulator.show(now)
+            weight = self.teaching.decoded * _share(counts, everyone)
             for name, term in loss.field_losses(shown, truth, self.weights, counts).items():
-                terms[name] = self.teaching.decoded * term
+                terms[name] = weight * term
         return terms
 
     def _truths(
@@ -326,7 +340,15 @@ class RollOut:
             error = sum(float(term) for term in self._errors(now, *truths, None).values())
             found.append(({name: value[0] for name, value in now.items()}, error))
         self.module.train()
-        return found
+        errors = parts.part().same([error for _, error in found])
+        return [(state, error) for (state, _), error in zip(found, errors, strict=True)]
+
+
+def _share(counts: Tensor | None, everyone: Tensor | None) -> float:
+    """Return how many cells count here, relative to the mean over all processes."""
+    if counts is None or everyone is None or len(everyone) == len(counts):
+        return 1.0
+    return float(counts.sum() / everyone.sum().clamp_min(1.0)) * len(everyone) / len(counts)
 
 
 def _pooled(counts: Tensor, unit: int) -> Tensor:

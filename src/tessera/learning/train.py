@@ -4,6 +4,9 @@ A task says what is learned: a batch, its named losses, a validation. The loop s
 schedule, averaged weights, budget, checkpoints. With a budget of updates a resumed training is equal
 to the last bit; with a budget of processor time it goes on with what is left of it.
 
+Several processes share each batch and have the same weights, random numbers and decisions; the first alone
+writes. What one learns in an update all learn: a training may be resumed by another number of them.
+
 State folder: `<state>/<key>/{training.pt, history.jsonl}`; the key is the digest of configuration, data
 and sources, so that nothing of another study is ever continued.
 """
@@ -13,66 +16,28 @@ import logging
 import math
 import os
 import signal
-import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from tessera import journal
 from tessera.data.files import whole, write_text
 from tessera.errors import DataError, TrainingError
+from tessera.learning.engine import Engine
+from tessera.learning.loop import Loop, rate
+from tessera.learning.processes import signals
+from tessera.learning.progress import bar, summary
+from tessera.models.parts import shared
 
 log = logging.getLogger("tessera")
 
-FINAL_RATE = 0.01
 VALIDATION_SHARE = 0.1
-
-
-class Loop(NamedTuple):
-    """How a task is learned.
-
-    Attributes
-    ----------
-    epoch
-        Updates between two validations, each with a checkpoint.
-    updates, core_seconds
-        The budget, exactly one of the two; core_seconds is processor time of training alone, of all
-        threads and over all resumes [s].
-    optimizer, learning_rate, betas, weight_decay
-        Adam or AdamW and its highest rate.
-    schedule, warm_up
-        Constant, or cosine to 1 % of the rate, after a linear rise over a part of the budget.
-    clip
-        Largest gradient norm; 0 for none.
-    average
-        Decay of the averaged weights, which are validated and kept; 0 for none.
-    seed
-        Seed of batches, noise and dropout.
-    device
-        Where the module lives.
-    """
-
-    epoch: int
-    updates: int | None = None
-    core_seconds: float | None = None
-    optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = 2e-3
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 1e-4
-    schedule: Literal["constant", "cosine"] = "cosine"
-    warm_up: float = 0.04
-    clip: float = 1.0
-    average: float = 0.995
-    seed: int = 0
-    device: str = "cpu"
 
 
 class Task(Protocol):
@@ -130,7 +95,8 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     Raises
     ------
     TrainingError
-        A loss or a gradient is not finite; the last checkpoint stays as it is.
+        A loss or a gradient is not finite, memory runs out, or another process has ended; the last
+        checkpoint stays as it is.
     DataError
         The checkpoint of this key cannot be read.
     KeyboardInterrupt
@@ -138,17 +104,19 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     """
     run = _Run(task, loop, state / key)
     run.resume()
-    with _signals() as asked, _bar(task.name) as show:
-        while run.progress < 1.0 and not asked:
+    with shared(run.engine.part), signals() as asked, bar(task.name) as show:
+        stop = run.asked(asked)
+        while not (run.over or stop):
             run.update()
             show(run.progress)
             if run.updates % loop.epoch == 0 or run.progress >= 1.0:
                 run.end_epoch()
-        if asked:
+            stop = run.asked(asked)
+        if stop:
             run.save()
-    if asked:
+    if stop:
         log.info("%s: stopped at update %d, state saved", task.name, run.updates)
-        signal.raise_signal(asked[0])
+        signal.raise_signal(stop)
         raise KeyboardInterrupt
     return run.finish()
 
@@ -158,6 +126,9 @@ class _Run:
 
     def __init__(self, task: Task, loop: Loop, folder: Path) -> None:
         self.task, self.loop, self.folder = task, loop, folder
+        self.engine = Engine(loop.device, loop.precision)
+        if loop.batch is not None and loop.batch % self.engine.total:
+            raise TrainingError(f"{task.name}: batch: expected a multiple of {self.engine.total}, got {loop.batch}")
         task.module.to(loop.device)
         self.weights = {name: p for name, p in task.module.named_parameters() if p.requires_grad}
         if not self.weights:
@@ -175,7 +146,7 @@ class _Run:
         torch.manual_seed(loop.seed)
         self.updates, self.core_seconds, self.validation_seconds = 0, 0.0, 0.0
         self.sums: dict[str, float] = {}
-        self.since = 0
+        self.since = self.stale = 0
         self.history: list[str] = []
         self.best: dict[str, Any] = {}
 
@@ -187,19 +158,33 @@ class _Run:
         assert self.loop.core_seconds is not None
         return self.core_seconds / self.loop.core_seconds
 
+    @property
+    def over(self) -> bool:
+        """Whether the budget is spent, or the patience."""
+        return self.progress >= 1.0 or 0 < self.loop.patience <= self.stale
+
+    def asked(self, numbers: list[int]) -> int:
+        """Return the signal that any of the processes was sent, 0 for none."""
+        return int(max(self.engine.gather(numbers[0] if numbers else 0)))
+
     def update(self) -> None:
         begin, progress = time.process_time(), self.progress
         self.task.module.train()
         where = f"{self.task.name}: update {self.updates + 1}"
         for group in self.optimizer.param_groups:
             group["lr"] = rate(self.loop, progress)
-        terms = self.task.losses(self.task.batch(progress, self.generator))
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "sum")
-            raise TrainingError(f"{where}: {bad}: expected a finite loss, got {total.item()}")
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        with self.engine.as_one(where, self.loop.batch):
+            batch = self.task.batch(progress, self.generator)
+            with self.engine.arithmetic():
+                terms = self.task.losses(batch)
+            total = torch.stack(list(terms.values())).sum()
+            if not torch.isfinite(total):
+                bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "sum")
+                raise TrainingError(f"{where}: {bad}: expected a finite loss, got {total.item()}")
+            self.optimizer.zero_grad(set_to_none=True)
+            total.backward()
+        terms = {name: term.detach() for name, term in terms.items()}
+        self.engine.average([*terms.values(), *(p.grad for p in self.weights.values() if p.grad is not None)])
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.loop.clip or math.inf)
         if not torch.isfinite(norm):
             raise TrainingError(f"{where}: gradient: expected a finite norm, got {float(norm)}")
@@ -207,9 +192,9 @@ class _Run:
         self.updates += 1
         self._follow()
         for name, term in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(term.detach())
+            self.sums[name] = self.sums.get(name, 0.0) + float(term)
         self.since += 1
-        self.core_seconds += time.process_time() - begin
+        self.core_seconds += sum(self.engine.gather(time.process_time() - begin))
 
     def end_epoch(self) -> None:
         line: dict[str, Any] = {
@@ -227,15 +212,21 @@ class _Run:
         self._tell()
         journal.progress(self.task.name, self.progress, f"{self.updates} updates")
         if not Console(stderr=True).is_terminal:
-            log.info("%s: %s", self.task.name, _summary(line))
+            log.info("%s: %s", self.task.name, summary(line))
 
     def save(self) -> None:
+        if self.engine.first:
+            self._save()
+        self.engine.wait()
+
+    def _save(self) -> None:
         content = {
             "updates": self.updates,
             "core_seconds": self.core_seconds,
             "validation_seconds": self.validation_seconds,
             "sums": self.sums,
             "since": self.since,
+            "stale": self.stale,
             "history": self.history,
             "weights": _copy(self.weights),
             "average": self.average,
@@ -244,7 +235,7 @@ class _Run:
             "task": self.task.state(),
             "generator": self.generator.get_state(),
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random_cuda": torch.cuda.get_rng_state(self.loop.device) if self.loop.device != "cpu" else None,
         }
         with whole(self.folder / "training.pt") as beside, beside.open("wb") as file:
             torch.save(content, file)
@@ -252,25 +243,29 @@ class _Run:
             os.fsync(file.fileno())
 
     def resume(self) -> None:
+        """Go on from the state in the folder, all processes from the same one."""
         path = self.folder / "training.pt"
-        if not path.is_file():
-            return
-        try:
-            with zipfile.ZipFile(path) as file:  # torch does not look at the checksums that it writes
-                if file.testzip():
-                    raise ValueError("a part without the checksum that it says")
-            content = torch.load(path, map_location=self.loop.device, weights_only=True)
-            self._restore(content)
-        except Exception as error:
-            raise DataError(
-                f"{path}: expected a whole training state, got {type(error).__name__}; delete it"
-            ) from error
-        log.info("%s: resumed at update %d", self.task.name, self.updates)
+        if path.is_file():
+            try:
+                with zipfile.ZipFile(path) as file:  # torch does not look at the checksums that it writes
+                    if file.testzip():
+                        raise ValueError("a part without the checksum that it says")
+                content = torch.load(path, map_location=self.loop.device, weights_only=True)
+                self._restore(content)
+            except Exception as error:
+                raise DataError(
+                    f"{path}: expected a whole training state, got {type(error).__name__}; delete it"
+                ) from error
+            log.info("%s: resumed at update %d", self.task.name, self.updates)
+        found = {int(updates) for updates in self.engine.gather(self.updates)}
+        if len(found) > 1:
+            raise TrainingError(f"{path}: expected one state for all processes, got updates {sorted(found)}")
 
     def finish(self) -> Result:
         _assign(self.weights, self.best["weights"])
         self.task.module.eval()
         self._tell()
+        self.engine.wait()
         return Result(
             self.updates,
             self.core_seconds,
@@ -287,21 +282,23 @@ class _Run:
         self.task.restore(content["task"])
         self.generator.set_state(content["generator"].cpu())
         torch.set_rng_state(content["random"].cpu())
-        if content["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([state.cpu() for state in content["random_cuda"]])
+        if content["random_cuda"] is not None and self.loop.device != "cpu":
+            torch.cuda.set_rng_state(content["random_cuda"].cpu(), self.loop.device)
         for name in (
             "updates",
             "core_seconds",
             "validation_seconds",
             "sums",
             "since",
+            "stale",
             "history",
             "best",
         ):
             setattr(self, name, content[name])
 
     def _tell(self) -> None:
-        write_text(self.folder / "history.jsonl", "".join(self.history))
+        if self.engine.first:
+            write_text(self.folder / "history.jsonl", "".join(self.history))
 
     def _follow(self) -> None:
         """Let the averaged weights follow; early on they follow closely."""
@@ -320,11 +317,15 @@ class _Run:
         begin, own = time.process_time(), _copy(self.weights)
         _assign(self.weights, self.average)
         self.task.module.eval()
-        with torch.no_grad():
-            error, numbers = self.task.validate()
+        found: Any = None
+        with self.engine.as_one(f"{self.task.name}: validation after update {self.updates}"), torch.no_grad():
+            found = self.task.validate() if self.engine.first else None
+        error, numbers = self.engine.tell(found)
         if not math.isfinite(error):
             error = math.inf
+        self.stale += 1
         if not self.best or error < self.best["error"]:
+            self.stale = 0
             self.best = {
                 "error": error,
                 "updates": self.updates,
@@ -332,19 +333,9 @@ class _Run:
                 "weights": _copy(self.weights),
             }
         _assign(self.weights, own)
-        self.validation_seconds += time.process_time() - begin
+        self.validation_seconds += sum(self.engine.gather(time.process_time() - begin))
         seconds = round(self.validation_seconds, 3)
         return {"validation_seconds": seconds, "error": error} | {f"validation_{k}": v for k, v in numbers.items()}
-
-
-def rate(loop: Loop, progress: float) -> float:
-    """Return the learning rate when a part of the budget is spent: linear rise, then constant or cosine."""
-    if progress < loop.warm_up:
-        return loop.learning_rate * max(progress / loop.warm_up, FINAL_RATE)
-    if loop.schedule == "constant":
-        return loop.learning_rate
-    part = min(1.0, (progress - loop.warm_up) / max(1.0 - loop.warm_up, 1e-9))
-    return loop.learning_rate * (FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(math.pi * part)))
 
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -358,37 +349,6 @@ def _assign(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None
         raise KeyError(f"weights: expected {sorted(weights)}, got {sorted(values)}")
     for name, value in values.items():
         weights[name].copy_(value)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Yield a list that receives SIGINT and SIGTERM instead of their handlers."""
-    asked: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = {kind: signal.signal(kind, lambda number, _frame: asked.append(number)) for kind in kinds}
-    try:
-        yield asked
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Any]:
-    """Yield a function that shows the progress on a terminal, and does nothing elsewhere."""
-    console = Console(stderr=True)
-    columns = TextColumn(name), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=1.0)
-        yield lambda progress: bar.update(task, completed=progress)
-
-
-def _summary(line: Mapping[str, Any]) -> str:
-    shown = {k: v for k, v in line.items() if k not in {"epoch", "learning_rate", "validation_seconds"}}
-    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in shown.items())
 
 
 __all__ = ["Loop", "Result", "Task", "rate", "train"]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tessera.models.layers import SLOPE, conv
+from tessera.models.parts import normal_like
 
 STATISTICS = {"batch": (0, 2, 3), "instance": (2, 3), "pixel": (1,)}
 NOISE = 0.05
@@ -61,7 +62,7 @@ class SpadeUnit(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return features (batch, width, y, x) of features (batch, channel, y, x) and a mask."""
         if self.training:
-            x = x + NOISE * torch.randn_like(x)
+            x = x + NOISE * normal_like(x)
         normal = normalise(x, self.statistics)
         main = self.first_conv(F.leaky_relu(self.first(normal, mask), SLOPE))
         main = self.second(normalise(main, self.statistics), mask)

@@ -12,7 +12,7 @@ Padding = Literal["zeros", "replicate"]
 
 
 class Budget(Section):
-    """How long a training lasts: a number of updates, or processor time of this process."""
+    """How long a training lasts: a number of updates, or processor time of all its processes."""
 
     updates: PositiveInt | None = Field(None, description="Optimiser steps.")
     core_seconds: PositiveFloat | None = Field(None, description="Processor time [s].")
@@ -52,7 +52,13 @@ class Training(Section):
     weight_decay: NonNegativeFloat = Field(description="Weight decay.")
     schedule: Literal["constant", "cosine"] = Field(description="Learning rate over the budget; cosine ends at 1 %.")
     warm_up: Fraction = Field(description="Part of the budget with a rising learning rate.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Arithmetic while learning; weights are kept and validated in float32."
+    )
     clip: NonNegativeFloat = Field(description="Largest gradient norm; 0: no clipping.")
+    patience: NonNegativeInt = Field(
+        0, description="Validations in a row without a better one that end it before its budget does; 0: none do."
+    )
     average: Fraction = Field(description="Decay of the averaged weights that are validated and kept; 0: none.")
     noise: NonNegativeFloat = Field(description="Standard deviation of the input noise, in scaled units.")
     replay: Fraction = Field(description="Part of the batches that start from the model's own predictions.")

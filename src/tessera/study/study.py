@@ -11,7 +11,7 @@ from tessera.study.ensembles import Ensembles, Material, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
 from tessera.study.reading import merge, read, validated
-from tessera.study.section import Section, Several
+from tessera.study.section import PositiveInt, Section, Several
 
 GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
 NEEDS = {"tessera": GUIDES, "parcv2": (*GUIDES, "velocity_x", "velocity_y"), "cnext": GUIDES}
@@ -28,6 +28,9 @@ class Study(Section):
     )
     seed: NonNegativeInt = Field(description="Root of every random number.")
     device: Literal["auto", "cpu", "cuda"] = Field(description="Where networks run; auto takes a GPU if there is one.")
+    devices: PositiveInt = Field(
+        1, description="Processes of a training, with a GPU or a core each; every batch must be a multiple."
+    )
     models: Several[Literal["tessera", "parcv2", "cnext"]] = Field(
         description="Models that are trained on meso cases, scored and shown."
     )
@@ -56,6 +59,7 @@ class Study(Section):
                 f"solver.temperature_cap: expected more than material.eos.temperature, {start:g} K, got {cap:g}"
             )
         self._check_windows()
+        self._check_batches()
         most = self.ensembles.meso.split.train
         for where, section in self._trained_on_meso():
             for cases in section.meso_cases:
@@ -70,9 +74,7 @@ class Study(Section):
 
     def _check_windows(self) -> None:
         unit = self.tokenizer.downsampling
-        trainings = [("tokenizer.training", self.tokenizer.training)]
-        trainings += [part for scale in ("micro", "meso") for part in self._trainings(scale)]
-        for where, training in trainings:
+        for where, training in self._all_trainings():
             if where.startswith("rivals."):  # they see cells, not tokens
                 continue
             for key, width in (("window", training.window), ("window_rollout", training.window_rollout)):
@@ -80,6 +82,14 @@ class Study(Section):
                     raise ValueError(
                         f"{where}.{key}: expected a multiple of tokenizer.downsampling = {unit}, got {width}"
                     )
+
+    def _check_batches(self) -> None:
+        for where, training in self._all_trainings():
+            model = where.split(".")[1] if where.startswith("rivals.") else "tessera"
+            if model in self.able and training.batch % self.devices:
+                raise ValueError(
+                    f"{where}.batch: expected a multiple of devices = {self.devices}, got {training.batch}"
+                )
 
     def _check_scale(self, scale: str) -> None:
         ensemble, where = self.ensembles[scale], f"ensembles.{scale}"
@@ -115,6 +125,11 @@ class Study(Section):
                 f"{where}.snapshots: expected a duration of at least {length / speed:.3g} s, in which the shock "
                 f"crosses {length:.3g} m, got {duration:.3g} s"
             )
+
+    def _all_trainings(self) -> list[tuple[str, Training]]:
+        found = [("tokenizer.training", self.tokenizer.training), *self._trainings("micro"), *self._trainings("meso")]
+        correction = self.rivals.parcv2.correction_training
+        return found if correction is None else [*found, ("rivals.parcv2.correction_training", correction)]
 
     def _trainings(self, scale: str) -> list[tuple[str, Training]]:
         dynamics, rivals = self.dynamics, self.rivals

@@ -13,6 +13,7 @@ from tessera.data import files, ledger, scaling, schema, seals, store
 from tessera.data.scaling import Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
+from tessera.learning.processes import rank
 from tessera.learning.sampling import Recipe
 from tessera.learning.train import Loop, Result, Task, train
 from tessera.provenance import digest, file_digest, provenance
@@ -49,17 +50,23 @@ def seed_of(study: Study, *what: object) -> int:
 
 
 def device_of(study: Study) -> str:
-    """Return where networks run.
+    """Return where networks run; each process of a training has a device of its own.
 
     Raises
     ------
     DataError
-        The study asks for a GPU and there is none.
+        The study asks for a GPU and there is none, or not one for each process of this node.
     """
-    found = torch.cuda.is_available()
+    found, here = torch.cuda.device_count(), rank()
     if study.device == "cuda" and not found:
         raise DataError("device: expected a GPU as the study asks, got none")
-    return "cuda" if study.device != "cpu" and found else "cpu"
+    if study.device == "cpu" or not found:
+        return "cpu"
+    if here.total == 1:
+        return "cuda"
+    if 1 < found <= here.local:
+        raise DataError(f"device: expected a GPU for process {here.local + 1} of this node, got {found}")
+    return f"cuda:{here.local if found > 1 else 0}"  # Slurm may show each process its own alone
 
 
 def recipe_of(training: Training) -> Recipe:
@@ -93,6 +100,9 @@ def loop_of(training: Training, seed: int, device: str) -> Loop:
         average=training.average,
         seed=seed,
         device=device,
+        precision=training.precision,
+        patience=training.patience,
+        batch=training.batch,
     )
 
 
@@ -189,7 +199,12 @@ def save(
     out: Path,
     history: Path,
 ) -> None:
-    """Write the checkpoint of a trained network with its provenance, and its history: both or none."""
+    """Write the checkpoint of a trained network with its provenance, and its history: both or none.
+
+    Of several processes that share a training, the first writes.
+    """
+    if rank().place:
+        return
     said: dict[str, Any] = {**provenance(study.name, section, SOURCES), **facts}
     done = checkpoints.Checkpoint(kind, module, statistics, scales, said, learned.result)
     ledger.write(history, learned.cost)
