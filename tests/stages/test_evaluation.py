@@ -55,7 +55,7 @@ def truncated(path):
 
 
 def damaged(path):
-    chunk = next(iter(sorted(path.with_suffix(".zarr").glob("temperature/0*"))))
+    chunk = next(each for each in path.with_suffix(".zarr").glob("temperature/c/**/*") if each.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1])
 
 
