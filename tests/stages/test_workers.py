@@ -50,11 +50,11 @@ def run(made, out, dask=None):
     """Assemble, fit scales and score into a folder; return the checksum of every file there."""
     micro = ["--study", "study.json", "--scale", "micro"]
     out.mkdir()
+    last = "prediction.json"
     for command in (
         ["assemble", *micro, "--design", "design.nc", "--out", out / "e.json", "shard_0000.json", "shard_0001.json"],
         ["scales", *micro, "--ensemble", "truth.json", "--out", out / "s.json"],
-        ["score", *micro, "--ensemble", "truth.json", "--out", out / "s.parquet", "--summary", out / "s.csv"]
-        + ["prediction.json"],
+        ["score", *micro, "--ensemble", "truth.json", "--out", out / "s.parquet", "--summary", out / "s.csv", last],
     ):
         result = call(made, *command, dask=dask)
         assert result.returncode == 0, result.stdout
@@ -74,9 +74,9 @@ def scheduler(tmp_path):
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     quiet = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     port = address.rpartition(":")[2]
-    base = [sys.executable, "-m", "distributed.cli"]
-    boss = [*base[:2], "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
-    hand = [*base[:2], "distributed.cli.dask_worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny"]
+    python = [sys.executable, "-m"]
+    boss = [*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+    hand = [*python, "distributed.cli.dask_worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny"]
     started = [subprocess.Popen(command, **quiet) for command in (boss, hand)]
     yield address
     for process in started:

@@ -1,8 +1,8 @@
 """Shards of a Zarr store: many cases of a field in one file, each of which can be read alone.
 
 A shard is its cases, packed and laid one behind the other, then a table of where each lies, as version 3 of Zarr says
-it (codec `sharding_indexed`). The library would pack a shard whole, and again for every case that is added; written case
-by case, no more than one is in memory, and the bytes are the same whoever writes which shard.
+it (codec `sharding_indexed`). The library would pack a shard whole, and again for every case that is added; written
+case by case, no more than one is in memory, and the bytes are the same whoever writes which shard.
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed
 """
 

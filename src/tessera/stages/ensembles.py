@@ -81,7 +81,9 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
     """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
     drawn = _open_design(study, scale, design)
     listed = {path: _listed(study, scale, path) for path in shards}
-    lying = {case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path].cases)}
+    lying = {
+        case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path].cases)
+    }
     expected = drawn["case"].values.tolist()
     if sorted(lying) != sorted(expected):
         raise DataError(f"{out}: expected {len(expected)} cases as in {design}, got {len(lying)} from the shards")
@@ -264,9 +266,7 @@ def _check_joined(shard: tuple[Path, str]) -> None:
         raise DataError(f"{path}: expected simulated cases, found none; delete {manifest} to simulate them again")
     found = file_digest(path)
     if found != checksum:
-        raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest} to simulate it again"
-        )
+        raise DataError(f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest}")
 
 
 __all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]
