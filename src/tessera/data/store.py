@@ -183,10 +183,11 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
                 now[name].append(one[name].values)
                 if number == members.stop - 1:
                     now[name].close()
-            for name in (n for n, axis in one.coords.items() if axis.dims == ("case",) and axis.dtype.kind == "f"):
-                told.setdefault(str(name), []).append(float(one[name].item()))
-        for name, values in told.items():
-            zarr.open_array(beside / name, mode="r+")[:] = np.array(values)
+            for coordinate in (axis for axis in one.coords.values() if axis.dims == ("case",)):
+                if coordinate.dtype.kind == "f":
+                    told.setdefault(str(coordinate.name), []).append(float(coordinate.item()))
+        for place, values in told.items():
+            zarr.open_array(beside / place, mode="r+")[:] = np.array(values)
 
 
 def _lay_out(dataset: xr.Dataset, folder: Path) -> None:
