@@ -33,7 +33,7 @@ def test_a_store_that_lost_a_part_is_named(call, copy, tmp_path, name):
     ):
         folder = store.with_suffix(".zarr")
         files = (path for path in folder.rglob("*") if path.is_file())
-        for file in (max(files, key=lambda path: path.stat().st_size), folder / ".zmetadata"):
+        for file in (max(files, key=lambda path: path.stat().st_size), folder / "zarr.json"):
             whole = file.read_bytes()
             file.write_bytes(whole[: len(whole) // 2])
             refused(call(words), folder.name, "expected checksum")

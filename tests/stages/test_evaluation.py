@@ -55,7 +55,7 @@ def truncated(path):
 
 
 def damaged(path):
-    chunk = next(each for each in sorted(path.with_suffix(".zarr").rglob("temperature/c/**/*")) if each.is_file())
+    chunk = next(each for each in path.with_suffix(".zarr").glob("temperature/c/**/*") if each.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1])
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from tessera.data import store
 from tests.evaluation import synthetic
 
@@ -27,3 +29,13 @@ def damage(manifest: Path, field: str = "temperature") -> None:
     files = [path for path in (manifest.with_suffix(".zarr") / field).rglob("*") if path.is_file()]
     chunk = max(files, key=lambda path: path.stat().st_size)
     chunk.write_bytes(chunk.read_bytes()[:-9])
+
+
+def harm(manifest: Path, field: str, *cases: int) -> None:
+    """Break a field of some cases of a small store, whose cases lie in one file before the table of their places."""
+    (file,) = (path for path in (manifest.with_suffix(".zarr") / field / "c").rglob("*") if path.is_file())
+    content, count = bytearray(file.read_bytes()), store.open_zarr(manifest, verified=False).sizes["case"]
+    table = np.frombuffer(content[-16 * count - 4 : -4], "<u8").reshape(count, 2)
+    for start, length in table[list(cases)].tolist():
+        content[start : start + length] = bytes(length)
+    file.write_bytes(content)

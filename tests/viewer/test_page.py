@@ -277,7 +277,7 @@ def test_a_store_that_is_found_broken_is_left_out_and_said(whole, tmp_path):
 def test_a_store_that_cannot_be_read_is_left_out_and_said(whole, tmp_path):
     results = shutil.copytree(whole, tmp_path / "results")
     page = Page(stores.find(results), Reader(), results, Document())
-    (results / "ensembles" / "meso.zarr" / "pressure" / "2.0.0.0").write_bytes(b"broken")
+    study.harm(results / "ensembles" / "meso.json", "pressure", 2)
     page.choices.field.value = "pressure"
     page.look()
     assert page.choices.field.value == "pressure"

@@ -27,15 +27,15 @@ def made(shelf):
     return shelf.of("meso")[1]
 
 
-def alone(tmp_path, **chunks):
-    """Return the synthetic meso ensemble in chunks as a store, and its manifest."""
-    store.save_zarr(synthetic.ensemble().chunk(chunks), tmp_path / "a.json")
+def alone(tmp_path):
+    """Return the synthetic meso ensemble as a store, and its manifest."""
+    store.save_zarr(synthetic.ensemble(), tmp_path / "a.json")
     return stores.find(tmp_path / "a.json").stores[0], tmp_path / "a.json"
 
 
-def chunk(manifest, name):
-    """Return the file of a chunk of the temperature."""
-    return manifest.with_suffix(".zarr") / "temperature" / name
+def harm(manifest, *cases):
+    """Break the temperature of some cases, which lie in one file."""
+    study.harm(manifest, "temperature", *cases)
 
 
 @pytest.mark.parametrize("field", schema.SIMULATED)
@@ -69,42 +69,34 @@ def test_a_member_that_a_store_does_not_have_is_its_last(made, truth):
     np.testing.assert_array_equal(reader.snapshot(truth, 2, "pressure", 4, 7), reader.snapshot(truth, 2, "pressure", 4))
 
 
-def test_only_the_chunk_of_the_snapshot_is_read(tmp_path):
-    one, manifest = alone(tmp_path, case=1, time=2)
-    for name in ("2.0.0.0", "2.2.0.0", "3.1.0.0"):
-        chunk(manifest, name).write_bytes(b"broken")
+def test_only_the_case_of_the_snapshot_is_read(tmp_path):
+    one, manifest = alone(tmp_path)
+    harm(manifest, 0, 3)
     reader = Reader()
-    for time in (2, 3):
-        np.testing.assert_array_equal(
-            reader.snapshot(one, 2, "temperature", time), synthetic.ensemble()["temperature"][2, time]
-        )
-    for time in (1, 4):
-        with pytest.raises(UnreadableError, match=r"a\.json: expected to read the temperature of case 2") as caught:
-            reader.snapshot(one, 2, "temperature", time)
+    np.testing.assert_array_equal(reader.snapshot(one, 2, "temperature", 4), synthetic.ensemble()["temperature"][2, 4])
+    for case in (0, 3):
+        with pytest.raises(UnreadableError, match=r"a\.json: expected to read the temperature of case") as caught:
+            reader.snapshot(one, case, "temperature", 1)
         assert caught.value.store is one
 
 
 def test_what_was_read_is_kept_and_the_oldest_goes_first(tmp_path):
-    one, manifest = alone(tmp_path, case=1, time=2)
-    reader = Reader(kept=2 * 2 * 24 * 36 * 4)  # two chunks
-    first, second, third = 0, 2, 4
-    reader.snapshot(one, 0, "temperature", first)
-    reader.snapshot(one, 0, "temperature", second)
-    reader.snapshot(one, 0, "temperature", first)
-    reader.snapshot(one, 0, "temperature", third)
-    for name in ("0.0.0.0", "0.1.0.0", "0.2.0.0"):
-        chunk(manifest, name).write_bytes(b"broken")
-    for time in (first, first + 1, third):
-        reader.snapshot(one, 0, "temperature", time)
+    one, manifest = alone(tmp_path)
+    reader = Reader(kept=2 * one.dataset["temperature"][0].nbytes)
+    for case in (0, 1, 0, 2):
+        reader.snapshot(one, case, "temperature", 0)
+    harm(manifest, 0, 1, 2)
+    for case in (0, 2):
+        reader.snapshot(one, case, "temperature", 5)
     with pytest.raises(UnreadableError):
-        reader.snapshot(one, 0, "temperature", second)
+        reader.snapshot(one, 1, "temperature", 0)
 
 
-def test_a_chunk_larger_than_what_may_be_kept_is_kept_alone(tmp_path):
-    one, manifest = alone(tmp_path, case=1)
+def test_a_case_larger_than_what_may_be_kept_is_kept_alone(tmp_path):
+    one, manifest = alone(tmp_path)
     reader = Reader(kept=1)
     reader.snapshot(one, 0, "temperature", 0)
-    chunk(manifest, "0.0.0.0").write_bytes(b"broken")
+    harm(manifest, 0)
     reader.snapshot(one, 0, "temperature", 5)
     reader.snapshot(one, 1, "temperature", 5)
     with pytest.raises(UnreadableError):

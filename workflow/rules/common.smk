@@ -48,7 +48,7 @@ NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by s
 DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads of its own
 
 # The sources that several rules depend on, what is particular stands with the rule.
-STORES = ("data/fields", "data/files", "data/schema", "data/store")
+STORES = tuple(f"data/{part}" for part in ("cases", "fields", "files", "layout", "schema", "seals", "shards", "store"))
 NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")

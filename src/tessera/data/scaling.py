@@ -71,7 +71,7 @@ def fit(dataset: xr.Dataset, fields: Iterable[str], where: str) -> dict[str, Sta
 class _Moments(NamedTuple):
     """Of the values of one case: how many, mean, sum of the squares about it, extremes."""
 
-    count: int
+    values: int
     mean: float
     squares: float
     minimum: float
@@ -91,12 +91,12 @@ def _of_case(number: int, dataset: xr.Dataset, names: list[str]) -> dict[str, _M
 
 def _together(parts: list[_Moments]) -> Statistics:
     """Return the statistics of all cases, the same in any order of them."""
-    count = sum(part.count for part in parts)
+    count = sum(part.values for part in parts)
     minimum, maximum = (f(getattr(part, n) for part in parts) for f, n in ((min, "minimum"), (max, "maximum")))
-    if not all(np.isfinite(part).all() for part in parts):
+    if not all(np.all(np.isfinite(np.array(part))) for part in parts):
         return Statistics(np.nan, np.nan, minimum, maximum)
-    mean = math.fsum(part.count * part.mean for part in parts) / count
-    squares = math.fsum(part.squares + part.count * (part.mean - mean) ** 2 for part in parts)
+    mean = math.fsum(part.values * part.mean for part in parts) / count
+    squares = math.fsum(part.squares + part.values * (part.mean - mean) ** 2 for part in parts)
     return Statistics(mean, math.sqrt(squares / count), minimum, maximum)
 
 

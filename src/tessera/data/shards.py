@@ -1,8 +1,8 @@
 """Shards of a Zarr store: many cases of a field in one file, each of which can be read alone.
 
 A shard is its cases, packed and laid one behind the other, then a table of where each lies, as version 3 of Zarr says
-it (codec `sharding_indexed`). The library would pack a shard whole, and again for every case that is added; written case
-by case, no more than one is in memory, and the bytes are the same whoever writes which shard.
+it (codec `sharding_indexed`). The library would pack a shard whole, and again for every case that is added; written
+case by case, no more than one is in memory, and the bytes are the same whoever writes which shard.
 https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed
 """
 
@@ -34,7 +34,7 @@ def size(variable: xr.DataArray) -> int:
 
 def encoding(variable: xr.DataArray) -> dict[str, Any]:
     """Return how a variable in shards is laid out, in the words of xarray."""
-    shape = tuple(variable.sizes[name] for name in _inner(variable))
+    shape = tuple(max(1, variable.sizes[name]) for name in _inner(variable))
     outer = (1,) * (variable.ndim - len(shape) - 1)
     packer = zarr.codecs.ZstdCodec(level=LEVEL, checksum=True)
     return {"chunks": (*outer, 1, *shape), "shards": (*outer, size(variable), *shape), "compressors": (packer,)}
@@ -77,7 +77,9 @@ class Shard:
         self._count += 1
 
     def close(self) -> None:
-        """Write where each case lies."""
+        """Write where each case lies; once."""
+        if self._file.closed:
+            return
         table = self._table.tobytes()
         self._file.write(table + google_crc32c.value(table).to_bytes(4, "little"))
         self._file.close()

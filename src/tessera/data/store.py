@@ -113,7 +113,7 @@ def _append(path: Path, count: int, cases: Iterator[xr.Dataset]) -> dict[str, li
         for name, field in ((str(name), field) for name, field in first.data_vars.items()):
             shape: dict[str, Any] = {"chunksizes": (1, *field.shape), **_PACKED} if field.ndim else {}
             kind = str if field.dtype.kind in "OU" else field.dtype
-            file.createVariable(name, kind, ("case", *field.dims), fill_value=False, **shape)
+            file.createVariable(name, kind, ("case", *map(str, field.dims)), fill_value=False, **shape)
             file[name].setncatts(field.attrs)
     bounds: dict[str, list[float]] = {}
     number = 0
@@ -153,10 +153,10 @@ def save_zarr(
         Gives the values of a field at a place along `case` and the dimensions before it; None takes them from the
         dataset. With it the values of fields in `dataset` are never asked for, and workers may share the work.
     """
-    fields = {name: axis for name, axis in dataset.data_vars.items() if shards.sharded(axis)}
+    fields = [axis for axis in dataset.data_vars.values() if shards.sharded(axis)]
     with _stored(manifest, facts) as beside:
         _lay_out(dataset, beside)
-        parts = [(str(name), shards.size(axis), *part) for name, axis in fields.items() for part in shards.places(axis)]
+        parts = [(str(axis.name), shards.size(axis), *part) for axis in fields for part in shards.places(axis)]
         place = beside.resolve()
         if read is None:
             for part in parts:
@@ -198,10 +198,11 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
                 now[name].append(one[name].values)
                 if number == members.stop - 1:
                     now[name].close()
-            for name in (n for n, axis in one.coords.items() if axis.dims == ("case",) and axis.dtype.kind == "f"):
-                told.setdefault(str(name), []).append(float(one[name].item()))
-        for name, values in told.items():
-            zarr.open_array(beside / name, mode="r+")[:] = np.array(values)
+            for coordinate in (axis for axis in one.coords.values() if axis.dims == ("case",)):
+                if coordinate.dtype.kind == "f":
+                    told.setdefault(str(coordinate.name), []).append(float(coordinate.item()))
+        for place, values in told.items():
+            zarr.open_array(beside / place, mode="r+")[:] = np.array(values)
 
 
 def _lay_out(dataset: xr.Dataset, folder: Path) -> None:

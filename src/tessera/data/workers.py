@@ -6,14 +6,17 @@ Workers must see the same files under the same absolute paths; whoever reaches a
 its workers, so that it belongs in a network that is trusted.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from tessera.data.files import short
 from tessera.errors import ConfigError
 
 PATIENCE = 10.0  # s, for a scheduler to answer
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 _CLIENT: ContextVar[Any] = ContextVar("client", default=None)
 
 
@@ -76,6 +79,10 @@ def _tried(part: Any, function: Callable[..., Any], shared: tuple[Any, ...]) -> 
 def _local(distributed: Any, cluster: str) -> Iterator[str]:
     """Give the address of a cluster; start it where a number asks for one on this machine."""
     if not cluster.isdecimal():
+        if not _ADDRESS.fullmatch(cluster):
+            raise ConfigError(
+                f"--dask: expected a number of processes or a scheduler such as tcp://host:8786, got {cluster!r}"
+            )
         yield cluster
         return
     if not 1 <= int(cluster) <= 1024:
@@ -90,9 +97,6 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
     try:
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"--dask: expected a number of processes or the scheduler of a cluster such as tcp://host:8786, "
-            f"got {address!r}: {str(error) or type(error).__name__}"
-        ) from None
+        raise ConfigError(f"--dask: expected a scheduler at {address}, got {short(error)}") from None
     with client:
         yield client

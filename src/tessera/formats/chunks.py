@@ -1,4 +1,4 @@
-"""Variables of Zarr stores, versions 2 and 3, one region at a time: metadata in JSON, values in a file per chunk or shard.
+"""Variables of Zarr stores, versions 2 and 3, one region at a time: metadata in JSON, values in files of chunks.
 
 The files are read here, not by the Zarr library, so that nothing of a store is trusted: no codec but those below (the
 library knows one that unpickles), no links, no file outside of the store, no chunk that unpacks to more than it says.

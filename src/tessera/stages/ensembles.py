@@ -287,9 +287,7 @@ def _check_joined(shard: tuple[Path, str]) -> None:
         raise DataError(f"{path}: expected simulated cases, found none; delete {manifest} to simulate them again")
     found = file_digest(path)
     if found != checksum:
-        raise DataError(
-            f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest} to simulate it again"
-        )
+        raise DataError(f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest}")
 
 
 __all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]

@@ -1,6 +1,6 @@
 """The values behind the page, in SI units: snapshots, the ends of colour scales, hotspots over time.
 
-Only what is shown is read. A chunk of a store is decompressed whole to read one of its snapshots, so the last ones
+Only what is shown is read. A field of a case is decompressed whole to read one of its snapshots, so the last ones
 are kept, up to a fixed number of bytes; the next step of the slider then reads nothing.
 """
 
@@ -41,7 +41,7 @@ class Reader:
     Parameters
     ----------
     kept
-        Most bytes to keep; a chunk that is larger is kept alone.
+        Most bytes to keep; a field of a case that is larger is kept alone.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
@@ -100,23 +100,17 @@ class Reader:
         return Hotspots(metrics.mean_defined(np.stack(areas)), metrics.mean_defined(np.stack(temperatures)))
 
     def _snapshot(self, store: Store, case: int, field: str, time: int, member: int | None) -> np.ndarray:
-        field_of_all = store.dataset[field]
-        first, last = 0, 0
-        for size in field_of_all.chunksizes.get("time", (field_of_all.sizes["time"],)):
-            first, last = last, last + size
-            if time < last:
-                break
-        key = (store.path, case, field, first, member)
+        key = (store.path, case, field, member)
         if key not in self._blocks:
-            place = {"case": store.cases.index(case), "time": slice(first, last)}
-            chosen = field_of_all.isel(place if member is None else {**place, "sample": member})
+            place = {"case": store.cases.index(case)}
+            chosen = store.dataset[field].isel(place if member is None else {**place, "sample": member})
             try:
                 self._keep(key, chosen.values)
             except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
                 message = f"{store.path}: expected to read the {field} of case {case}, got {short(error)}"
                 raise UnreadableError(store, message) from None
         self._blocks.move_to_end(key)
-        return self._blocks[key][time - first]
+        return self._blocks[key][time]
 
     def _keep(self, key: tuple, block: np.ndarray) -> None:
         self._blocks[key] = block
