@@ -7,6 +7,11 @@ SHELL := /bin/sh
 PIP_ARGS ?=
 HASHED ?= yes
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+# Torch comes first, as pip likes it best: of two builds it takes in hash mode the one whose index tells its checksum.
+HASHED_INSTALL = wheels=$$(mktemp -d) && sed -n '/^torch==/,/[^\\]$$/p' hashes.txt > "$$wheels/torch.txt" \
+	&& $(subst install,download,$(PIP)) --no-deps -c constraints.txt -d "$$wheels" torch \
+	&& $(PIP) --no-deps --no-index --find-links "$$wheels" --require-hashes -r "$$wheels/torch.txt" \
+	&& rm -r "$$wheels" && $(PIP) --no-deps --require-hashes -r hashes.txt
 WHEELS ?=
 UV := 0.13.9
 CORES ?= all
@@ -40,7 +45,7 @@ environment: ## bring .venv up to date with constraints.txt, hashes.txt and pypr
 	  $$found -m venv $(VENV) || { echo "python: expected the module venv, got none; on Debian: apt install python3-venv" >&2; exit 2; }; \
 	fi; \
 	echo "environment: installing the versions of constraints.txt into $(VENV)"; \
-	$(if $(HASHED),$(PIP) --no-deps --require-hashes -r hashes.txt &&) \
+	$(if $(HASHED),$(HASHED_INSTALL) &&) \
 	$(PIP) -c constraints.txt $(if $(HASHED),--no-build-isolation) -e '.[dev]' \
 	  && printf '%s\n' "$$wanted" > $(STAMP)
 
