@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tessera.data import seals
+
 CONFIG = Path(__file__).parents[1] / "config"
 
 
@@ -92,9 +94,9 @@ def test_a_scale_that_does_not_exist_is_refused(study, tmp_path):
 def test_a_design_of_another_study_is_refused(study, tmp_path):
     design = tmp_path / "design.nc"
     assert tessera("design", "--study", study, "--scale", "micro", "--out", design).returncode == 0
-    content = json.loads(study.read_text())
+    content = {key: value for key, value in json.loads(study.read_text()).items() if key != seals.KEY}
     other = tmp_path / "other.json"
-    other.write_text(json.dumps({**content, "name": "other"}))
+    other.write_text(json.dumps(seals.sealed({**content, "name": "other"})))
     call = (
         "simulate",
         "--scale",
@@ -163,9 +165,9 @@ def test_a_signal_is_heard_wherever_it_comes(tmp_path, case, number, code, word)
     ask = f"import os, signal\ndef ask():\n    os.kill(os.getpid(), signal.{number})\n"
     (tmp_path / "deaf.py").write_text(f"{ask}ask()\nwhole = True\n")
     (tmp_path / "run.py").write_text(
-        f"import time, sys\nfrom tessera import __main__, cli\nfrom tessera.errors import DataError\n{ask}"
+        f"import time, sys\nfrom tessera import __main__, invocation\nfrom tessera.errors import DataError\n{ask}"
         f"def call():\n{textwrap.indent(textwrap.dedent(case), '    ')}\n    return 0, ''\n"
-        "cli.call = call\nsys.argv[1:] = ['fit', 'cnext', '--seed', '0']\n__main__.main()\n"
+        "invocation.call = call\nsys.argv[1:] = ['fit', 'cnext', '--seed', '0']\n__main__.main()\n"
     )
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, check=False)
     said = f"tessera fit cnext: {word}; finished parts are kept, run it again to carry on\n"
@@ -173,7 +175,8 @@ def test_a_signal_is_heard_wherever_it_comes(tmp_path, case, number, code, word)
 
 
 def test_a_command_that_is_asked_too_late_is_done():
-    code = "import os, signal, sys; from tessera import __main__, cli; cli.call = lambda: (0, ''); sys.exit = stop\n"
+    code = "import os, signal, sys; from tessera import __main__, invocation\n"
+    code += "invocation.call = lambda: (0, ''); sys.exit = stop\n"
     stop = "def stop(code):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGTERM)\n    os._exit(code)\n"
     done = subprocess.run([sys.executable, "-c", f"{stop}{code}__main__.main()"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

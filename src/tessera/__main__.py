@@ -67,9 +67,9 @@ def main() -> None:
     ear, code, said = _Ear(), 1, ""
     ear.hear()
     try:
-        from tessera import cli
+        from tessera import invocation
 
-        code, said = cli.call()
+        code, said = invocation.call()
     except BaseException as error:
         if not ear.asked:
             from tessera import journal
@@ -79,10 +79,10 @@ def main() -> None:
     finally:
         ear.close()
     if ear.asked and code:  # whatever a library made of it
-        from tessera import cli
+        from tessera import invocation
 
         what = "terminated" if ear.asked == signal.SIGTERM else "interrupted"
-        code, said = CODES[ear.asked], cli.line(f"{what}; finished parts are kept, run it again to carry on")
+        code, said = CODES[ear.asked], invocation.line(f"{what}; finished parts are kept, run it again to carry on")
         said = "" if STARTED in os.environ else said  # by the process that asked it to stop, and says so itself
     sys.stderr.write(f"{said}\n" if said else "")
     sys.stderr.flush()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tessera import __version__
-from tessera.errors import DataError
 
 PACKAGE = Path(__file__).parent
 REPORTED = ("numpy", "numba", "xarray", "zarr", "netCDF4", "dask", "torch", "snakemake", "matplotlib")
@@ -54,23 +53,6 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def tree_digest(folder: Path) -> str:
-    """Return the SHA-256 of all files in a folder, their names and contents, as 64 hexadecimal digits.
-
-    Raises
-    ------
-    DataError
-        The folder holds a link: what that leads to is no part of it.
-    """
-    total = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file()):
-        if file.is_symlink():
-            raise DataError(f"{file}: expected no links inside of a store, got one")
-        total.update(file.relative_to(folder).as_posix().encode())
-        total.update(bytes.fromhex(file_digest(file)))
-    return total.hexdigest()
 
 
 @cache

@@ -21,7 +21,7 @@ from tests.workflow.checkout import Checkout
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 TARGETS = {"snakemake": 0.2, "shell": 0.2, "command": 0.6}
-STAGE = re.compile(r"(?:^|/)tessera (fit \w+|\w+) ")
+STAGE = re.compile(r"(?:^|/)tessera (fit)?(?: --devices \d+)? ?(\w+) ")
 LOOK = 0.02  # s between two looks at the process tree
 PATIENCE = 30.0  # s until a Snakemake that was told to end, and waits for its jobs, is killed
 
@@ -155,7 +155,7 @@ def _commands(main: psutil.Popen) -> list[tuple[psutil.Process, str]]:
             if process.name().startswith(("tessera", "python")):
                 match = STAGE.search(" ".join(process.cmdline()))
                 if match:
-                    found.append((process, match[1]))
+                    found.append((process, " ".join(filter(None, match.groups()))))
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found

@@ -39,9 +39,8 @@ def test_every_rule_carries_what_a_cluster_and_a_reader_need(name, text):
         "benchmark:",
         "conda:",
         "threads:",
-        "mem_mb=",
-        "runtime=",
-        "gpu=",
+        "**asked(memory=",
+        "minutes=",
         "section=",
         "sources=",
     ):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tessera import cli
+from tessera import invocation
 from tests.stages import tiny
 
 
@@ -15,7 +15,7 @@ def call(monkeypatch):
 
     def run(words):
         monkeypatch.setattr("sys.argv", ["tessera", *map(str, words)])
-        return cli.call()
+        return invocation.call()
 
     return run
 

@@ -122,7 +122,8 @@ def test_what_a_killed_writer_left_is_swept_away_by_the_next(tmp_path):
 def test_a_command_killed_in_the_middle_leaves_nothing_once_it_was_run_again(call, finished, tmp_path):
     words = commands(finished, tmp_path)["assemble micro"]
     kill = "import os, tessera.data.store as s; s._tree_digest = lambda _: os.kill(os.getpid(), 9)"
-    code = f"{kill}; import sys; sys.argv = {['tessera', *map(str, words)]!r}; from tessera import cli; cli.call()"
+    code = f"{kill}; import sys; sys.argv = {['tessera', *map(str, words)]!r}\n"
+    code += "from tessera import invocation; invocation.call()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
     assert list(tmp_path.rglob("*.part"))

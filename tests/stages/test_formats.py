@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tessera import cli
+from tessera import invocation
 from tessera.data import schema, store
 from tests.formats.shock import CELL_SIZE, INTERVAL, shocked
 
@@ -34,7 +34,7 @@ def call(monkeypatch):
 
     def run(*words):
         monkeypatch.setattr("sys.argv", ["tessera", *map(str, words)])
-        return cli.call()
+        return invocation.call()
 
     return run
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tessera import cli
+from tessera import invocation
 from tessera.data import store
 from tessera.evaluation import summary
 from tessera.learning import checkpoint as checkpoints
@@ -134,7 +134,7 @@ def make(folder):
         for name, words in commands(folder, folder).items():
             if name != "report":
                 patch.setattr("sys.argv", ["tessera", *words])
-                assert cli.call() == (0, ""), name
+                assert invocation.call() == (0, ""), name
     return folder
 
 

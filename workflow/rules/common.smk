@@ -77,13 +77,15 @@ def longest_time():
 LONGEST = longest_time()
 
 
-def asked(memory, minutes, resumes=False, gpu=0):
+def asked(memory, minutes, resumes=False, gpu=0, processes=1):
     """Return the resources of a rule: more memory at each attempt, and more time unless the job resumes.
 
-    Memory is in MB. A GPU is asked for by the name that the site takes, see docs/cluster.md.
+    Memory is in MB. GPUs, one for each process, are asked for by the name that the site takes, see docs/cluster.md.
     """
-    names = {"gres": f"{GRES}:{gpu}"} if gpu and GRES else {"gpu": gpu}
+    gpus = gpu * processes
+    names = {"gres": f"{GRES}:{gpus}"} if gpus and GRES else {"gpu": gpus}
     return names | {
+        "processes": processes,
         "mem_mb": lambda wildcards, attempt: memory * attempt,
         "runtime": lambda wildcards, attempt: min(minutes * (1 if resumes else attempt), LONGEST),
     }

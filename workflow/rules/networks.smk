@@ -22,14 +22,14 @@ rule tokenizer:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=section("seed", "tokenizer"),
         sources=source_digest(*LEARNING, "models/tokenizer", "stages/networks/tokens"),
         state=f"{RUN}/training/tokenizer/{{field}}",
     shell:
-        "tessera fit --devices {DEVICES} tokenizer --study {params.study:q} --field {wildcards.field} --scales {input.scales:q}"
+        "tessera fit --devices {resources.processes} tokenizer --study {params.study:q} --field {wildcards.field} --scales {input.scales:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q}"
         " {input.ensembles:q} > {log:q} 2>&1"
 
@@ -101,14 +101,14 @@ rule decoupled:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
         sources=source_digest(*LEARNING, "models/dynamics", "stages/networks/dynamics"),
         state=f"{RUN}/training/decoupled/{{field}}",
     shell:
-        "tessera fit --devices {DEVICES} decoupled --study {params.study:q} --field {wildcards.field} --latents {input.latents:q}"
+        "tessera fit --devices {resources.processes} decoupled --study {params.study:q} --field {wildcards.field} --latents {input.latents:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
 
@@ -131,7 +131,7 @@ rule coupled:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
@@ -140,7 +140,7 @@ rule coupled:
         tokenizers=lambda wildcards, input: [f"--tokenizer={path}" for path in input.tokenizers],
         decoupled=lambda wildcards, input: [f"--decoupled={path}" for path in input.decoupled],
     shell:
-        "tessera fit --devices {DEVICES} coupled --study {params.study:q} --latents {input.latents:q} --ensemble {input.ensemble:q}"
+        "tessera fit --devices {resources.processes} coupled --study {params.study:q} --latents {input.latents:q} --ensemble {input.ensemble:q}"
         " {params.tokenizers:q} {params.decoupled:q} --state {params.state:q} --out {output.weights:q}"
         " --history {output.history:q} > {log:q} 2>&1"
 
@@ -163,14 +163,14 @@ rule transfer:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=training_section("dynamics.transfer"),
         sources=source_digest(*LEARNING, *LATENT_MODEL, "stages/networks/dynamics"),
         state=f"{RUN}/training/tessera/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit --devices {DEVICES} transfer --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit --devices {resources.processes} transfer --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --latents {input.latents:q} --ensemble {input.ensemble:q} --coupled {input.coupled:q}"
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
@@ -192,14 +192,14 @@ rule parcv2:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=training_section("rivals.parcv2"),
         sources=source_digest(*LEARNING, *PARC, "stages/networks/rivals"),
         state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit --devices {DEVICES} parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit --devices {resources.processes} parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
         " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
@@ -221,13 +221,13 @@ rule cnext:
         ENVIRONMENT
     threads: NETWORK_THREADS * DEVICES
     resources:
-        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU * DEVICES),
+        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
         section=training_section("rivals.cnext"),
         sources=source_digest(*LEARNING, "models/cnext", "stages/networks/rivals"),
         state=f"{RUN}/training/cnext/n{{cases}}_s{{seed}}",
     shell:
-        "tessera fit --devices {DEVICES} cnext --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
+        "tessera fit --devices {resources.processes} cnext --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
         " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
         " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"

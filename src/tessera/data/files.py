@@ -5,6 +5,7 @@ is swept away by the next. Light on purpose (standard library only): a study tha
 every job of a workflow reads the study.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tessera.errors import DataError, TesseraError
+from tessera.provenance import file_digest
 
 HOST = platform.node().split(".")[0] or "localhost"
 LOST = 24 * 3600.0  # age from which a half-written file of another machine is nobody's [s]
@@ -96,6 +98,23 @@ def check_study(path: Path, found: object, study: str) -> None:
     """Refuse a file of another study."""
     if found != study:
         raise DataError(f"{path}: expected a file of study {study!r}, got one of {found!r}")
+
+
+def tree_digest(folder: Path) -> str:
+    """Return the SHA-256 of all files in a folder, their names and contents, as 64 hexadecimal digits.
+
+    Raises
+    ------
+    DataError
+        The folder holds a link: what that leads to is no part of it.
+    """
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file()):
+        if file.is_symlink():
+            raise DataError(f"{file}: expected no links inside of a store, got one")
+        total.update(file.relative_to(folder).as_posix().encode())
+        total.update(bytes.fromhex(file_digest(file)))
+    return total.hexdigest()
 
 
 def remove(path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from tessera.data import files, ledger
 from tessera.errors import DataError
-from tessera.provenance import file_digest, tree_digest
+from tessera.provenance import file_digest
 
 APART = ("logs", "benchmarks", "training", "snakemake.zip")
 RECORD = "report/outputs.json"
@@ -73,7 +73,7 @@ def _walk(folder: Path, results: Path) -> Iterator[str]:
 
 def _digest(path: Path, name: str) -> str:
     if path.is_dir():
-        return tree_digest(path)
+        return files.tree_digest(path)
     if name == PAGE:
         return hashlib.sha256(unmeasured(path.read_text(encoding="utf-8")).encode()).hexdigest()
     return file_digest(path)

@@ -25,9 +25,8 @@ from xarray.core import indexing
 from zarr.core.sync import sync
 
 from tessera.data import layout, seals, shards, workers
-from tessera.data.files import read_json, short, whole, write_json
+from tessera.data.files import read_json, short, tree_digest, whole, write_json
 from tessera.errors import DataError
-from tessera.provenance import tree_digest
 
 
 def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
@@ -293,7 +292,7 @@ def _guarded(variable: xr.Variable, where: str) -> xr.Variable:
 
 def _loaded(axis: xr.DataArray) -> xr.DataArray:
     """Return a coordinate in memory, texts as plain arrays of them."""
-    return axis.astype(object).astype(str) if axis.dtype.kind in "OT" else axis.load()
+    return axis.astype(object).astype(str) if axis.dtype.kind in "TO" else axis.load()
 
 
 def verify(manifest: Path) -> None:
