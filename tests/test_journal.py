@@ -101,3 +101,11 @@ def test_the_events_of_a_log_are_those_since_its_last_start(tmp_path):
     log.write_text(text + '{"event": "progress", "ti')
     assert [(one["event"], one.get("pid")) for one in journal.events(log)] == [("start", 2), ("progress", None)]
     assert journal.events(tmp_path / "none.log") == []
+
+
+@pytest.mark.parametrize(("rank", "events"), [("0", 2), ("1", 0)])
+def test_of_several_processes_the_first_one_tells(study, tmp_path, rank, events):
+    environment = os.environ | {"LOCAL_RANK": rank}
+    call = design(study, tmp_path / "d.nc")
+    done = subprocess.run(call, capture_output=True, text=True, check=True, env=environment)
+    assert len(done.stdout.splitlines()) == events
