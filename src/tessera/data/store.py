@@ -249,7 +249,7 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
 
 def _loaded(axis: xr.DataArray) -> xr.DataArray:
     """Return a coordinate in memory, texts as plain arrays of them."""
-    return axis.astype(object).astype(str) if axis.dtype.kind in "OT" else axis.load()
+    return axis.astype(object).astype(str) if axis.dtype.kind in "TO" else axis.load()
 
 
 def verify(manifest: Path) -> None:
