@@ -42,11 +42,13 @@ def test_a_terminated_shard_keeps_its_finished_cases(checkout):
     left = sorted(path.name for path in cases.iterdir() if path.is_file())
     assert left == [f"case_{case:04d}.nc" for case in range(len(left))]
     assert 0 < len(left) < 6
-    first = (cases / "case_0000.nc").stat().st_mtime_ns
 
     result = checkout.snakemake(ENSEMBLE, overlay=studies())
     assert result.returncode == 0, result.stdout
-    assert (cases / "case_0000.nc").stat().st_mtime_ns == first
+    log = (checkout.folder / "results/long/logs/cases/meso_0000.log").read_text()
+    assert "case_0000.nc: whole and of the same key, kept" in log
+    assert {"shard_0000.json", "shard_0000.nc"} <= {path.name for path in cases.iterdir()}
+    assert not list(cases.glob("case_*"))
     assert len(json.loads((cases / "shard_0000.json").read_text())["cases"]) == 6
 
 
