@@ -57,7 +57,7 @@ def test_killed_at_random_and_resumed_two_processes_equal_themselves_never_stopp
     run = begin(call)
     numbers = [run.pid, *children(run, count=2)]
     reached(run, tmp_path, fitting.EPOCH)
-    time.sleep(0.2 * chance.random())
+    time.sleep(0.1 * chance.random())
     os.kill(chance.choice(numbers), signal.SIGKILL)
     run.communicate(timeout=60)
     for number in numbers:
@@ -88,7 +88,7 @@ def test_when_one_is_killed_the_other_ends_soon_and_one_line_is_said(long, victi
     before = time.monotonic()
     os.kill(both[victim], signal.SIGKILL)
     code, said = end(run, seconds=30)
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 25
     assert code == 2
     gone(both[1 - victim], seconds=1)
     assert [line for line in said.splitlines() if "updates=" not in line] == [

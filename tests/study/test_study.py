@@ -71,6 +71,7 @@ MISTAKES = [
     ("rivals.parcv2.widths", [], "rivals.parcv2.widths: expected at least 1 items, got []"),
     ("rivals.parcv2.correction", True, "rivals.parcv2.correction_training: expected a training for this correction"),
     ("dynamics.coupled.map.kernel", 4, "dynamics.coupled.map.kernel: expected an odd width, got 4"),
+    ("devices", 3, "tokenizer.training.batch: expected a multiple of devices = 3, got 4"),
     ("tokenizer.training.window", 100, "tokenizer.training.window: expected a multiple of tokenizer.downsampling = 8"),
     ("dynamics.transfer.end_to_end.window_rollout", 4, "dynamics.transfer.end_to_end.window_rollout: expected a mult"),
     ("tokenizer.training.betas", [0.9, 1.0], "tokenizer.training.betas.1: expected less than 1, got 1.0"),
