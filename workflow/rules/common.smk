@@ -44,7 +44,7 @@ GPU = int(STUDY.device == "cuda")
 NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
 
 # The sources that several rules depend on, what is particular stands with the rule.
-STORES = ("data/fields", "data/files", "data/schema", "data/store")
+STORES = ("data/fields", "data/files", "data/layout", "data/schema", "data/seals", "data/store")
 NETWORKS = ("data", "models/__init__", "models/layers", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
