@@ -67,4 +67,5 @@ def _called(arguments: list[str]) -> tuple[list[str], Any]:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("numba").setLevel(logging.WARNING)
+    for talkative in ("numba", "fontTools"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -4,14 +4,7 @@ import json
 
 import pytest
 
-<<<<<<< HEAD
 from tests.stages.tiny import NAMES, commands, inputs, left, refused
-=======
-from tessera import cli
-from tessera.data import ledger
-from tessera.study import merge
-from tessera.study.reading import read
->>>>>>> observe
 
 READERS = [name for name in NAMES if not name.startswith("design")]
 
@@ -76,27 +69,6 @@ def test_the_other_scale_is_refused(call, finished, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-<<<<<<< HEAD
 def test_an_output_that_cannot_be_written_is_named(call, finished, tmp_path, name):
-=======
-def test_a_full_disk_is_said_and_leaves_no_half_file(call, made, disk, name):
-    words = commands(made, "to")[name]
-    outs = [made / word.removeprefix("to/") for word in words if word.startswith("to/")]
-    whole = {str(path.relative_to(made)) for out in outs for path in (out, *out.with_suffix(".zarr").rglob("*"))}
-    whole |= {str(path.relative_to(made)) for out in outs for path in out.parent.glob("case_*.nc")}
-    size = sum((made / path).stat().st_size for path in whole if (made / path).is_file())
-    assert size > 0
-    for share in (0.0, 0.3, 0.6):
-        folder = disk(share * size)
-        (folder / "taken").write_bytes(b"x" * 4096 * (share * size <= 4096))  # a page is the smallest disk
-        refused(call(commands(made, folder)[name]), str(folder))
-        costs = {str(ledger.place(out).relative_to(made)) for out in outs}  # a record comes before its output
-        assert set(left(folder)) <= {*whole, *costs, "taken"}
-        assert not list(folder.rglob("*.part"))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_output_that_cannot_be_written_is_named(call, made, tmp_path, name):
->>>>>>> observe
     (tmp_path / "file").write_text("no folder")
     refused(call(commands(finished, tmp_path / "file")[name]), "expected to read or write, got Not a directory")

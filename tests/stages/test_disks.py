@@ -68,6 +68,44 @@ def run(words, **environment):
     return done.returncode, done.stderr
 
 
+@pytest.mark.parametrize("kind", ["netcdf", "parctorch", "vtk"])
+def test_an_export_that_does_not_fit_is_none(call, finished, disk, tmp_path, kind):
+    words = ["export", finished / "ensembles/micro.json", "--format", kind, "--out"]
+    assert call([*words, tmp_path / "whole"]) == (0, "")
+    size = sum(path.stat().st_size for path in (tmp_path / "whole").rglob("*") if path.is_file())
+    for share in (0.1, 0.5, 0.9):
+        folder = disk(size=share * size)
+        refused(call([*words, folder / "set"]), str(folder / "set"))
+        assert [*folder.iterdir()] == []
+    disk(size=2**28, more="remount")
+    assert call([*words, folder / "set"]) == (0, "")
+
+
+def test_an_import_that_does_not_fit_is_none(call, finished, disk, tmp_path):
+    assert call(["export", finished / "ensembles/micro.json", "--format", "netcdf", "--out", tmp_path / "set"]) == (
+        0,
+        "",
+    )
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(NETCDF)
+    words = ["import", tmp_path / "set", "--mapping", mapping, "--out"]
+    for size in (4096, 100_000, 400_000):
+        folder = disk(size=size)
+        refused(call([*words, folder / "a.json"]), str(folder))
+        assert [*folder.iterdir()] == []
+    disk(size=2**28, more="remount")
+    assert call([*words, folder / "a.json"]) == (0, "")
+
+
+NETCDF = """\
+format: netcdf
+orientation: {y: rising, x: rising}
+shock: left
+split: {train: 1, validation: 1, test: 1}
+fields: {temperature: {units: K}, pressure: {units: Pa}, microstructure: {units: "1"}}
+"""
+
+
 @pytest.mark.parametrize("name", ["simulate micro", "assemble micro", "fit cnext"])
 def test_a_user_sees_one_line_of_a_full_disk_at_last(finished, disk, name):
     folder = disk(size=0.6 * written(name, finished))

@@ -56,6 +56,24 @@ def test_a_damaged_store_is_named_and_made_again_once_it_is_deleted(checkout):
     assert scales.read_bytes() == before
 
 
+def test_results_that_cannot_be_written_to_are_named_in_one_line(tmp_path):
+    there = Checkout(tmp_path / "tessera", sources=False)
+    results = there.folder / "results"
+    results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4096,ro", "tmpfs", results]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        result = there.snakemake(SCALES.format("first"), overlay=study(there, "first"))
+    finally:
+        subprocess.run(["umount", results], check=True)
+    assert result.returncode == 2
+    line = "snakemake: results/first/study.json: expected to write it, got Read-only file system"
+    assert result.stdout.strip().splitlines()[-1] == line
+    assert "Traceback" not in result.stdout
+    assert not [*there.folder.glob(".snakemake/locks/*")]
+
+
 def size(path):
     return path.stat().st_size
 

@@ -101,7 +101,10 @@ def write_study():
 
     for model, reason in STUDY.left_out().items():
         sys.stderr.write(f"models: {model} is left out: {reason}\n")
-    write_study(STUDY, Path(STUDY_FILE))
+    try:
+        write_study(STUDY, Path(STUDY_FILE))
+    except OSError as error:
+        refuse(f"{STUDY_FILE}: expected to write it, got {error.strerror}")
 
 
 def section(*paths):
