@@ -1,5 +1,7 @@
 """Ensembles of a real, small study: whole, of the schema, and resumed after any interruption."""
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +225,16 @@ def test_a_shard_harmed_after_it_was_whole_is_refused(study, tmp_path, harm):
     with pytest.raises(DataError, match=r"shard_0000\.nc: expected"):
         ensembles.assemble(study, "micro", tmp_path / "design.nc", shards, tmp_path / "again.json")
     assert not (tmp_path / "again.json").exists()
+
+
+def test_a_manifest_that_lacks_the_extremes_of_a_field_is_refused(study, made, tmp_path):
+    shutil.copytree(made, tmp_path / "copy")
+    shards = sorted((tmp_path / "copy" / "cases").glob("shard_*.json"))
+    said = json.loads(shards[1].read_text())
+    del said["extremes"]["pressure"]
+    shards[1].write_text(json.dumps(said))
+    with pytest.raises(DataError, match=r"shard_0001\.json: extremes: expected those of .*pressure"):
+        ensembles.assemble(study, "micro", made / "design.nc", shards, tmp_path / "micro.json")
 
 
 def test_a_shard_that_is_missing_is_noticed(study, made, tmp_path):

@@ -107,6 +107,9 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         name: (schema.DIMS, da.zeros((len(expected), *heads[0][name].shape[1:]), dtype=heads[0][name].dtype))
         for name in schema.fields_of(heads[0])
     }
+    for path, shard in listed.items():
+        if shard.extremes.keys() != lazy.keys():
+            raise DataError(f"{path}: extremes: expected those of {', '.join(lazy)}, got {', '.join(shard.extremes)}")
     axes = {name: heads[0][name].variable for name in schema.COORDINATES}
     together = schema.describe(xr.Dataset(lazy, coords=axes | _designed(drawn)))
     for name, field in together.data_vars.items():
