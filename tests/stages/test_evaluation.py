@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tessera.data import files, schema, store
+from tessera.data import files, schema, seals, store
 from tessera.errors import DataError
 from tessera.evaluation import summary
 from tessera.stages import evaluation, write_study
@@ -186,7 +186,7 @@ def test_histories_may_hold_what_training_writes(copied):
     lines = [{"stage": "only", "epoch": 1, "core_seconds": 1.5, "loss_fields": 0.1, "error": np.inf}]
     lines += [{"stage": "only", "epoch": 2, "core_seconds": 3.0, "loss_fields": 0.1, "error": np.nan}]
     path = copied / HISTORY
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line) + "\n" for line in seals.of_lines(lines)))
     gathered = evaluation._gather(synthetic.study(), copied)
     assert gathered.histories["tokenizer/pressure"]["core_seconds"].tolist() == [1.5, 3.0]
     names = {f"{stage}/{field}" for stage in ("tokenizer", "decoupled") for field in schema.SIMULATED} | {"coupled"}
