@@ -149,7 +149,7 @@ def test_the_report_is_one_page_and_its_figures(results):
         (HISTORY, gone, "expected the history of a training, found none"),
         (HISTORY, truncated, "expected one JSON object per line, got "),
         (HISTORY, says(""), "expected lines with numbers named core_seconds"),
-        (HISTORY, says("[1, 2]\n"), "expected lines with numbers named core_seconds"),
+        (HISTORY, says("[1, 2]\n"), "expected one JSON object per line, got "),
         (HISTORY, says('{"core_seconds": "much"}\n'), "expected lines with numbers named core_seconds"),
         ("models/tessera/n2_s0.jsonl", gone, "expected the history of a training, found none"),
         ("models/decoupled/velocity_y.jsonl", gone, "expected the history of a training, found none"),
