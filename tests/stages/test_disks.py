@@ -75,20 +75,16 @@ def test_an_export_that_does_not_fit_is_none(call, finished, disk, tmp_path, kin
     size = sum(path.stat().st_size for path in (tmp_path / "whole").rglob("*") if path.is_file())
     for share in (0.1, 0.5, 0.9):
         folder = disk(size=share * size)
-        refused(call([*words, folder / "set"]), str(folder / "set"))
+        refused(call([*words, folder / "set"]), str(folder))
         assert [*folder.iterdir()] == []
     disk(size=2**28, more="remount")
     assert call([*words, folder / "set"]) == (0, "")
 
 
 def test_an_import_that_does_not_fit_is_none(call, finished, disk, tmp_path):
-    assert call(["export", finished / "ensembles/micro.json", "--format", "netcdf", "--out", tmp_path / "set"]) == (
-        0,
-        "",
-    )
     mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(NETCDF)
-    words = ["import", tmp_path / "set", "--mapping", mapping, "--out"]
+    mapping.write_text(ZARR)
+    words = ["import", finished / "ensembles/micro.zarr", "--mapping", mapping, "--out"]
     for size in (4096, 100_000, 400_000):
         folder = disk(size=size)
         refused(call([*words, folder / "a.json"]), str(folder))
@@ -97,10 +93,11 @@ def test_an_import_that_does_not_fit_is_none(call, finished, disk, tmp_path):
     assert call([*words, folder / "a.json"]) == (0, "")
 
 
-NETCDF = """\
-format: netcdf
+ZARR = """\
+format: zarr
 orientation: {y: rising, x: rising}
 shock: left
+dims: {case: case}
 split: {train: 1, validation: 1, test: 1}
 fields: {temperature: {units: K}, pressure: {units: Pa}, microstructure: {units: "1"}}
 """

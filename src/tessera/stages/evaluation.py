@@ -118,7 +118,7 @@ def _history(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: expected the history of a training, found none")
     try:
-        lines = [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [{**json.loads(line)} for line in path.read_text(encoding="utf-8").splitlines()]
     except (RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected one JSON object per line, got {files.short(error)}") from None
     record = pd.DataFrame(seals.opened_lines(path, lines))
