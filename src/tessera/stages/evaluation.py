@@ -121,10 +121,11 @@ def _history(path: Path) -> pd.DataFrame:
         lines = [{**json.loads(line)} for line in path.read_text(encoding="utf-8").splitlines()]
     except (RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected one JSON object per line, got {files.short(error)}") from None
-    record = pd.DataFrame(seals.opened_lines(path, lines))
+    record = pd.DataFrame([{name: value for name, value in line.items() if name != seals.KEY} for line in lines])
     told = [name for name in map(str, record) if name in {"updates", "error"} or name.startswith("loss_")]
     if "updates" not in told or not record[told].dtypes.map(pd.api.types.is_numeric_dtype).all():
         raise DataError(f"{path}: expected lines with numbers named updates, got names {list(record)}")
+    seals.opened_lines(path, lines)
     return record
 
 
