@@ -64,13 +64,21 @@ class Journal:
         seconds = round(time.monotonic() - self.clock, 3)
         spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         core_seconds = round(sum(one.ru_utime + one.ru_stime for one in spent), 3)
-        memory = UNIT * max(one.ru_maxrss for one in spent)
+        memory = max(_own_peak(), UNIT * spent[1].ru_maxrss)
         took = {"seconds": seconds, "core_seconds": core_seconds, "peak_memory": memory, "out": self.out}
         if code:
             self.tell("failed", **took, code=code, error=error)
         else:
             log.info("%s: done in %.1f s, %.1f core-seconds, %.2f GB", self.stage, seconds, core_seconds, memory / 1e9)
             self.tell("end", **took)
+
+
+def _own_peak() -> int:
+    """Return the largest memory of this process [byte]; what it was before it became a command does not count."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    return UNIT * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _beat() -> None:

@@ -51,7 +51,7 @@ class Chaos:
     seed
         Of the moments, targets and signals.
     check
-        Called after each end of Snakemake, to look at what lies there.
+        Called now and then when nothing runs, to look at what lies there.
     """
 
     def __init__(
@@ -86,7 +86,9 @@ class Chaos:
             again = [rule for rule, stage in self.rules.items() if self.stages[stage] < self.share] if done else []
             if done and not again:
                 return
-            self.check()
+            if self.random.random() < 0.5:  # or start beside commands that have lost their Snakemake
+                ended(self.copy, PATIENCE)
+                self.check()
 
     def _run_once(self, deadline: float, again: list[str]) -> bool:
         """Run Snakemake until it ends, whatever ends it, some rules again; return whether the study is done."""

@@ -51,7 +51,7 @@ def chaos(tmp_path_factory, smoke):
         wrong = {
             path: digest
             for path, digest in digests(copy.folder / "results" / "smoke").items()
-            if digest != reference.get(path)
+            if ".part" not in path and digest != reference.get(path)
         }
         assert not wrong, (sorted(wrong), driver.kills[-5:])
 

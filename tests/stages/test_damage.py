@@ -26,7 +26,7 @@ TOKENIZER = ("encode micro", "reconstruct", "fit coupled")
 READERS = {  # which commands read a file; `*` stands for some file inside of a store
     "study.json": ("design micro", "scales micro", "fit cnext"),
     "design/micro.nc": ("simulate micro", "assemble micro"),
-    "cases/micro/case_0001.nc": ("assemble micro",),
+    "cases/micro/shard_0000.nc": ("assemble micro",),
     "cases/micro/shard_0000.json": ("assemble micro",),
     "ensembles/micro.json": ENSEMBLE,
     "ensembles/micro.zarr/*": ENSEMBLE,
@@ -100,9 +100,9 @@ def test_damage_is_noticed_or_of_no_consequence(call, finished, harmed, tmp_path
     assert noticed > COUNT / 2
 
 
-@pytest.mark.parametrize("target", ["cases/micro/case_0001.nc", "design/micro.nc"])
+@pytest.mark.parametrize("target", ["cases/micro/shard_0000.nc", "design/micro.nc"])
 def test_a_damaged_case_is_simulated_again(call, finished, harmed, target):
-    name, made = "simulate micro", harmed / "cases/micro/case_0001.nc"
+    name, made = "simulate micro", harmed / "cases/micro/shard_0000.nc"
     for what in [*zip(range(8), damaged(harmed / target, 7), strict=False)]:
         code, line = call(commands(harmed, harmed)[name])
         if code:
@@ -149,8 +149,8 @@ def test_files_that_are_swapped_are_noticed(call, copy, tmp_path):
     first, second = next((a, b) for a in chunks for b in chunks if a.read_bytes() != b.read_bytes())
     swap(first, second)
     refused(call(commands(copy, tmp_path / "out")["scales micro"]), "micro.zarr", "expected checksum")
-    swap(copy / "cases/micro/case_0000.nc", copy / "cases/micro/case_0001.nc")
-    refused(call(commands(copy, tmp_path / "out")["assemble micro"]), "case_0000.nc", "expected checksum")
+    swap(copy / "cases/micro/shard_0000.nc", copy / "cases/meso/shard_0000.nc")
+    refused(call(commands(copy, tmp_path / "out")["assemble micro"]), "shard_0000.nc", "expected checksum")
     swap(copy / "scales/micro.json", copy / "scales/meso.json")
     swap(copy / "models/coupled.safetensors", copy / "models/cnext/n1_s0.safetensors")
     refused(call(commands(copy, tmp_path / "out")["fit transfer"]), "expected a checkpoint of kind 'tessera'")

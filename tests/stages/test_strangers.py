@@ -15,10 +15,8 @@ import pytest
 import torch
 import xarray as xr
 
-from tessera.data import store
+from tessera.data import files, store
 from tests.stages.tiny import commands, left, refused
-
-META = ".zmetadata"
 
 
 class Evil:
@@ -44,7 +42,7 @@ def trace(tmp_path):
 def forge(manifest):
     """Give a store that was changed the checksum of its manifest."""
     said = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(said | {"sha256": store._tree_digest(manifest.parent / said["store"])}))
+    manifest.write_text(json.dumps(said | {"sha256": files.tree_digest(manifest.parent / said["store"])}))
 
 
 def plain(manifest):
@@ -54,17 +52,15 @@ def plain(manifest):
     shutil.rmtree(place)
     for variable in dataset.variables.values():
         variable.encoding = {}
-    dataset.to_zarr(place, zarr_format=2, consolidated=True)
+    dataset.to_zarr(place, zarr_format=2, consolidated=False)
     forge(manifest)
     return place
 
 
 def say(place, name, **changed):
     """Change what the metadata of an array say."""
-    for file in (place / META, place / name / ".zarray"):
-        content = json.loads(file.read_text())
-        (content["metadata"][f"{name}/.zarray"] if file.name == META else content).update(changed)
-        file.write_text(json.dumps(content))
+    file = place / name / ".zarray"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
 
 
 def fill(place, name, content):
@@ -94,8 +90,8 @@ FORGERIES = {
     "a chunk that grows": lambda place, _: fill(
         place, "pressure", struct.pack("<BBBBIII", 2, 1, 1, 4, 2**31 - 1, 8, 16)
     ),
-    "a list": lambda place, _: (place / META).write_text("[]"),
-    "no arrays": lambda place, _: (place / META).write_text('{"metadata": {}, "zarr_consolidated_format": 1}'),
+    "a list": lambda place, _: (place / "pressure" / ".zarray").write_text("[]"),
+    "no array": lambda place, _: (place / "pressure" / ".zarray").write_text("{}"),
     "a link": lambda place, _: (place / "pressure" / "9.0.0.0").symlink_to("/etc/passwd"),
 }
 
@@ -119,13 +115,13 @@ def test_a_manifest_names_no_folder_but_one_beside_it(call, copy, tmp_path, name
     refused(call(commands(copy, tmp_path / "out")["scales micro"]), "micro.json: store: expected the name of a folder")
 
 
-def test_a_shard_names_no_case_outside_of_its_folder(call, copy, tmp_path):
-    shard, outside = copy / "cases/micro/shard_0000.json", copy / "cases/case_0000.nc"
-    (copy / "cases/micro/case_0000.nc").rename(outside)
+@pytest.mark.parametrize("case", ["../case_0000", 0.5, [0]])
+def test_a_shard_names_its_cases_by_number(call, copy, tmp_path, case):
+    shard = copy / "cases/micro/shard_0000.json"
     said = json.loads(shard.read_text())
-    said["cases"]["../case_0000.nc"] = said["cases"].pop("case_0000.nc")
+    said["cases"][0] = case
     shard.write_text(json.dumps(said))
-    refused(call(commands(copy, tmp_path / "out")["assemble micro"]), "cases/micro/case_0000.nc")
+    refused(call(commands(copy, tmp_path / "out")["assemble micro"]), "shard_0000.json: cases.0: expected")
 
 
 @pytest.mark.parametrize("cases", [["../../a", "b", "c"], [0, 0, 1], [0.5, 1.5, 2.5]])

@@ -1,14 +1,12 @@
 """A study of the smallest size with every stage, made by the commands in a few seconds, and the list of them."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from tessera import invocation
-from tessera.data import store
-from tessera.evaluation import summary
-from tessera.learning import checkpoint as checkpoints
+from tessera.data import files, ledger
+from tessera.provenance import file_digest
 from tessera.stages import write_study
 from tessera.study import merge
 from tessera.study.reading import read
@@ -150,41 +148,18 @@ def refused(result, *parts):
 
 
 def left(folder):
-    """Return what a command left beside its training state."""
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(str(path) for path in files if path.parts[0] != "training")
-
-
-def content(path):
-    """Return all that a file says, but for the seconds that were measured, so that equal things are equal."""
-    if path.suffix == ".nc" or path.with_suffix(".zarr").is_dir():
-        dataset = store.open_netcdf(path) if path.suffix == ".nc" else store.open_zarr(path).load()
-        values = {name: axis.values for name, axis in dataset.variables.items()}
-        plain = {name: one.astype(str) if one.dtype.kind in "OSU" else one for name, one in values.items()}
-        said = {name: (one.dtype.str, one.shape, one.tobytes()) for name, one in plain.items()}
-        return said, repr([axis.attrs for axis in dataset.variables.values()]), repr(_unmeasured(dataset.attrs))
-    if path.suffix == ".safetensors":
-        done = checkpoints.load(path)
-        weights = {name: weight.numpy().tobytes() for name, weight in done.module.state_dict().items()}
-        return weights, done.kind, done.statistics, done.scales, done.facts, _unmeasured(done.training)
-    if path.suffix == ".jsonl":
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        return [_unmeasured({**line, "digest": None}) for line in lines]
-    if path.name.startswith("shard_"):  # its checksums are of files with seconds in them
-        return [*json.loads(path.read_text())["cases"]]
-    if path.suffix == ".parquet":
-        return summary.load(path).to_csv()
-    return path.read_bytes()
+    """Return what a command left beside its training state and the records of costs."""
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in found if path.parts[0] != "training" and ledger.FOLDER not in path.parts)
 
 
 def outputs(name, folder):
-    """Return what a command wrote, by its path relative to its folder, but for the state of a training."""
+    """Return what a command wrote, as checksums by path, but for the state of a training."""
     words = commands("r", "to")[name]
     paths = [folder / word.removeprefix("to/") for word in words if word[:3] == "to/" and "training/" not in word]
-    if name.startswith("simulate"):
-        paths += sorted(paths[0].parent.glob("case_*.nc"))
-    return {str(path.relative_to(folder)): content(path) for path in paths}
-
-
-def _unmeasured(said):
-    return {name: value for name, value in said.items() if "seconds" not in name}
+    beside = [path.with_suffix(suffix) for path in paths for suffix in (".zarr", ".nc")]
+    wanted = {*paths, *(path for path in beside if path.exists())}
+    return {
+        str(path.relative_to(folder)): files.tree_digest(path) if path.is_dir() else file_digest(path)
+        for path in sorted(wanted)
+    }

@@ -12,7 +12,7 @@ from typing import Any
 from tessera.data.files import read_json, short
 from tessera.errors import DataError
 
-METADATA = (".zmetadata", "zarr.json")
+METADATA = (".zarray", "zarr.json")
 NUMBERS = ("blosc", "bytes", "bz2", "crc32c", "gzip", "lz4", "shuffle", "transpose", "zlib", "zstd")
 CODECS = (*NUMBERS, "sharding_indexed", "vlen-utf8")
 SMALL, DENSEST = 2**28, 10**5  # values that any array may have, and that may be packed into a byte
@@ -26,33 +26,22 @@ def check(place: Path) -> None:
     DataError
         It has a codec that is not known, chunks that are none, far more values than its bytes can hold, or links.
     """
-    metadata = next((place / name for name in METADATA if (place / name).is_file()), place / METADATA[0])
     try:
-        said = read_json(metadata)
-    except DataError as error:
-        raise DataError(f"{place}: expected a whole Zarr store, got {error}") from None
-    try:
-        for name, array in _arrays(place, said):
+        for name, array in _arrays(place):
             strange = sorted(set(map(str, _codecs(array))) - {*CODECS})
             if strange:
                 raise DataError(f"{place}: {name}: expected codecs {', '.join(CODECS)}, got {strange[0]!r}")
             _check_sizes(place, name, array)
+    except DataError:
+        raise
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{metadata}: expected metadata of arrays, got {short(error)}") from None
+        raise DataError(f"{place}: expected metadata of arrays, got {short(error)}") from None
 
 
-def _arrays(place: Path, said: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the arrays of a store by name, from its consolidated metadata or, where it has none, from their own."""
-    if said.get("consolidated_metadata"):
-        nodes = said["consolidated_metadata"]["metadata"]
-        yield from ((name, node) for name, node in nodes.items() if node["node_type"] == "array")
-    elif "zarr_format" in said:
-        yield from ((path.parent.name, read_json(path)) for path in sorted(place.glob("*/zarr.json")))
-    else:
-        nodes = said["metadata"]
-        yield from ((name.removesuffix("/.zarray"), node) for name, node in nodes.items() if name.endswith(".zarray"))
+def _arrays(place: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the arrays of a store by name, from their own metadata: consolidated ones are not believed."""
+    for path in sorted(path for name in METADATA for path in place.glob(f"*/{name}")):
+        yield path.parent.name, read_json(path)
 
 
 def _codecs(array: Mapping[str, Any]) -> Iterator[Any]:

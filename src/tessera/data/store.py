@@ -48,7 +48,7 @@ def save_netcdf(dataset: xr.Dataset, path: Path) -> None:
             checksum = _dataset_digest(_read_netcdf(beside))
             with netCDF4.Dataset(beside, "a") as file:
                 file.setncattr(seals.KEY, checksum)
-        except RuntimeError as error:
+        except (PermissionError, RuntimeError) as error:  # either, of a full disk
             free = shutil.disk_usage(path.parent).free
             raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
@@ -98,7 +98,7 @@ def stream_netcdf(like: xr.Dataset, cases: Iterable[xr.Dataset], path: Path) -> 
         try:
             like.to_netcdf(beside, engine="netcdf4")
             return _append(beside, like.sizes["case"], iter(cases))
-        except RuntimeError as error:
+        except (PermissionError, RuntimeError) as error:  # either, of a full disk
             free = shutil.disk_usage(path.parent).free
             raise DataError(f"{path}: expected to write it, got {short(error)!r} with {free} bytes free") from None
 
