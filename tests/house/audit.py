@@ -83,7 +83,8 @@ def licence(one: metadata.Distribution) -> str:
     """Return what a distribution says of its licence, in one short line; empty if it says nothing."""
     said = one.metadata
     kinds = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or [] if line.startswith("License ::")]
-    files = [file.read_text() for file in one.files or [] if file.name.upper().startswith("LICEN")]
+    listed = [file for file in one.files or [] if file.name.upper().startswith("LICEN")]
+    files = [file.read_text() for file in listed if Path(str(file.locate())).is_file()]
     text = said.get("License-Expression") or ", ".join(kinds) or said.get("License") or "".join(files[:1])
     return " ".join(text.split())[:60]
 
