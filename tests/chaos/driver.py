@@ -87,7 +87,7 @@ class Chaos:
             if done and not again:
                 return
             if self.random.random() < 0.5:  # or start beside commands that have lost their Snakemake
-                ended(self.copy, PATIENCE)
+                ended(self.copy, 600.0)
                 self.check()
 
     def _run_once(self, deadline: float, again: list[str]) -> bool:

@@ -57,7 +57,7 @@ def chaos(tmp_path_factory, smoke):
 
     driver = Chaos(copy, STAGES, seconds(smoke), KILLS, SEED, accepted)
     driver.run(time.monotonic() + 3600.0)
-    ended(copy, 60.0)
+    ended(copy, 600.0)
     return driver
 
 
