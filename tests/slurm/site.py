@@ -19,8 +19,8 @@ partitions:
   cpu: {max_runtime: 2d}
   gpu: {max_runtime: 2d, max_gpu: 2}
 """
-# Jobs of seconds are asked for more often than jobs of hours, on one disk.
 HASTE = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5")
+HASTY = Path(__file__).with_name("hasty.py")
 
 
 class Site:
@@ -47,7 +47,7 @@ class Site:
         profiles = ["--profile", str(self.profile), "--workflow-profile", "workflow/profiles/slurm", *HASTE]
         whole = copy.command(*arguments, *profiles, overlay=overlay)
         at = whole.index("--cores")  # of one machine; a cluster has as many as it has
-        return whole[:at] + whole[at + 2 :]
+        return [whole[0], str(HASTY), *whole[3:at], *whole[at + 2 :]]
 
     def snakemake(
         self, copy: Checkout, *arguments: str, overlay: str | Sequence[str] = SMOKE, timeout: float = 600.0

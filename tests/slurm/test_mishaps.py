@@ -76,6 +76,8 @@ class Mishaps:
 
     def restart_the_controller(self, rule: str) -> None:
         self.told["controller"] = str(self.running(rule))
+        log = self.copy.folder / "results" / "smoke" / "logs" / f"{rule}.log"
+        self.wait(lambda: log.is_file() and log.stat().st_size, f"the command of {rule}")
         self.cluster.stop("slurmctld")
         time.sleep(3.0)
         self.cluster.start("slurmctld")
