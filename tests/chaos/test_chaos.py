@@ -14,7 +14,7 @@ from tests.chaos.driver import Chaos, ended
 from tests.workflow.checkout import Checkout
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("TESSERA_CHAOS_KILLS", "17"))
+KILLS = int(os.environ.get("TESSERA_CHAOS_KILLS", "15"))
 SEED = int(os.environ.get("TESSERA_CHAOS_SEED", "0"))
 STAGES = {  # what each rule runs
     "design": "design",
