@@ -132,6 +132,16 @@ def mishaps(site, reference):
     return happened
 
 
+def overhead(mishaps):
+    """Return what the command of a job takes, and what Slurm and Snakemake add to it, on average [s]."""
+    folder = mishaps.copy.folder / "results" / "smoke" / "benchmarks"
+    tables = [path.read_text().splitlines() for path in folder.rglob("*.tsv") if path.parent.name != "design"]
+    commands = [float(row.split("\t")[0]) for _, row, *_ in tables]
+    jobs = [job.seconds for job in mishaps.jobs() if job.state == "COMPLETED"]
+    assert len(jobs) >= len(commands) > 30
+    return sum(commands) / len(commands), (sum(jobs) - sum(commands)) / len(jobs)
+
+
 @pytest.fixture(scope="module")
 def states(mishaps):
     """Return the states of all jobs by their comment, in the order of their submission, and by their number."""
@@ -147,6 +157,8 @@ def test_the_workflow_ends_complete(mishaps, capsys):
     assert "Nothing to be done" in mishaps.site.snakemake(mishaps.copy, "-n").stdout
     with capsys.disabled():
         sys.stdout.write(f"\nthe smoke study through Slurm with its mishaps: {mishaps.told['seconds']} s\n")
+        commands, around = overhead(mishaps)
+        sys.stdout.write(f"a job: {commands:.1f} s of command, {around:.1f} s around it\n")
 
 
 def test_after_a_kill_of_snakemake_it_asks_to_be_unlocked(mishaps):
