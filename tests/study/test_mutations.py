@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tessera import cli
+from tessera import invocation
 from tessera.study.reading import read
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -67,7 +67,7 @@ def judged(tmp_path, monkeypatch):
     def judge(text):
         path.write_text(text, encoding="utf-8")
         monkeypatch.setattr("sys.argv", ["tessera", "check", str(path)])
-        code, line = cli.call()
+        code, line = invocation.call()
         assert (code, line) == (0, "") or code == 2
         assert code == 0 or line.startswith(f"tessera check: {path}: ")
         assert code == 0 or "expected" in line
