@@ -29,9 +29,9 @@ GOAL, LIMIT = 20 * 2**30, 2**30  # bytes of a set and of memory
 CELL_SIZE, INTERVAL = 1.608e-7, 3.95e-10
 RUN = """
 import resource, sys
-from tessera import cli
+from tessera import invocation
 sys.argv = ["tessera", *sys.argv[1:]]
-code, line = cli.call()
+code, line = invocation.call()
 print(line, file=sys.stderr)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(code)

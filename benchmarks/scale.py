@@ -43,8 +43,8 @@ RUN = r"""
 import re, resource, sys
 allowed = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
-from tessera import cli
-code, line = cli.call()
+from tessera import invocation
+code, line = invocation.call()
 print(line, file=sys.stderr)
 print(re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1])
 sys.exit(code)

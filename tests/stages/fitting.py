@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from tessera.data import seals
 from tessera.stages import ensembles
 from tessera.study import load
 
@@ -60,13 +61,11 @@ def end(run, *, seconds=120):
 
 
 def fitted(call, folder):
-    """Run a training to its end; return its weights and its history without what was measured."""
+    """Run a training to its end; return its weights and the numbers of its history."""
     code, said = end(begin(call))
     assert code == 0, said
     lines = (json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines())
-    history = [
-        {name: value for name, value in line.items() if name != "stage" and "seconds" not in name} for line in lines
-    ]
+    history = [{name: value for name, value in line.items() if name not in {"stage", seals.KEY}} for line in lines]
     return load_file(folder / "out.safetensors"), history
 
 

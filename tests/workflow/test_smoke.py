@@ -135,10 +135,10 @@ def test_every_log_ends_with_what_its_stage_took(results):
         assert end["seconds"] > 0.0 and end["peak_memory"] > 5e7, path
 
 
-def test_the_run_is_done_and_its_results_are_those_of_its_record(finished, results):
-    said = json.loads(finished.tessera("status", results, "--json").stdout)
+def test_the_run_is_done_and_its_results_are_those_of_its_record(smoke, results):
+    said = json.loads(smoke.tessera("status", results, "--json").stdout)
     assert said["counts"] == {"done": len(said["jobs"]), "running": 0, "failed": 0, "stopped": 0, "waiting": 0}
-    same = finished.tessera("reproduce", results)
+    same = smoke.tessera("reproduce", results)
     assert same.returncode == 0, same.stdout
 
 
