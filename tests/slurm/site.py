@@ -52,17 +52,8 @@ class Site:
     def snakemake(
         self, copy: Checkout, *arguments: str, overlay: str | Sequence[str] = SMOKE, timeout: float = 600.0
     ) -> subprocess.CompletedProcess:
-        """Run Snakemake through the profile; both its streams are in `stdout`."""
-        return subprocess.run(
-            self.command(copy, *arguments, overlay=overlay),
-            cwd=copy.folder,
-            env=copy.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        """Run Snakemake through the profile, as `Checkout.run` does."""
+        return copy.run(self.command(copy, *arguments, overlay=overlay), timeout)
 
     def started(self, copy: Checkout, *targets: str) -> contextlib.AbstractContextManager[subprocess.Popen]:
         """Run Snakemake through the profile meanwhile, as `Checkout.started` does."""

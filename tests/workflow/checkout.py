@@ -49,10 +49,10 @@ class Checkout:
         study = ["--configfile", *overlays] if overlays else []
         return [sys.executable, "-m", "snakemake", *arguments, *study, "--cores", str(cores)]
 
-    def snakemake(self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, timeout: float = 600.0):
-        """Run Snakemake; both its streams are in `stdout`."""
+    def run(self, command: Sequence[str], timeout: float = 600.0) -> subprocess.CompletedProcess:
+        """Run a command in the copy; both its streams are in `stdout`."""
         return subprocess.run(
-            self.command(*arguments, overlay=overlay),
+            command,
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -62,18 +62,13 @@ class Checkout:
             check=False,
         )
 
+    def snakemake(self, *arguments: str, overlay: str | Sequence[str] | None = SMOKE, timeout: float = 600.0):
+        """Run Snakemake, as `run` does."""
+        return self.run(self.command(*arguments, overlay=overlay), timeout)
+
     def tessera(self, *arguments: str | Path):
-        """Run one command of `tessera` by hand; both its streams are in `stdout`."""
-        return subprocess.run(
-            [sys.executable, "-m", "tessera", *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600.0,
-            check=False,
-        )
+        """Run one command of `tessera` by hand, as `run` does."""
+        return self.run([sys.executable, "-m", "tessera", *map(str, arguments)])
 
     @contextlib.contextmanager
     def started(self, *arguments: str, command: Sequence[str] | None = None) -> Iterator[subprocess.Popen]:
