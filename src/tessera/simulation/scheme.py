@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tessera.physics.eos import pressure, sound_speed
-from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel
+from tessera.physics.eos import at_burnt, pressure, sound_speed
+from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel, point
 from tessera.simulation.grid import ENERGY, GHOSTS, RHO, SOUND, WALL, WIDTH, A, P, U, V, fill_ends
 from tessera.simulation.riemann import hllc_row, upwind_row, viscous_row
 
@@ -71,9 +71,18 @@ def workspace(columns: int, dtype: npt.DTypeLike) -> Work:
     return Work(*(np.zeros(shape, dtype) for shape in ((3, 9, n), (2, 9, n), (2, 9, n), (2, n), (2, 7, n))))
 
 
+@point
+def burnt(rho, a, b, c):
+    """Return the mass fraction [1] of products, from the densities of all and of what still reacts."""
+    return min(max(ONE - (a + b + c) / rho, ZERO), ONE)
+
+
 @kernel
-def primitive_row(law, floor, rho, normal, across, total, r, u, v, e, p, c):
-    """Write density, velocities, internal energy, pressure and sound speed of a row of cells."""
+def primitive_row(law, floor, rho, normal, across, total, first, second, third, r, u, v, e, p, c):
+    """Write density, velocities, internal energy, pressure and sound speed of a row of cells.
+
+    `first`, `second` and `third` are the densities of the reacting species; a law without products ignores them.
+    """
     for i in range(r.size):
         inverse = ONE / max(rho[i], floor)
         un, ut = normal[i] * inverse, across[i] * inverse
@@ -83,8 +92,9 @@ def primitive_row(law, floor, rho, normal, across, total, r, u, v, e, p, c):
         r[i], u[i], v[i] = max(rho[i], floor), un, ut
         e[i] = inner if inner > COLD else ZERO * floor
     for i in range(r.size):
-        p[i] = pressure(law, r[i], e[i])
-        c[i] = sound_speed(law, r[i], e[i])
+        here = at_burnt(law, burnt(r[i], first[i], second[i], third[i]))
+        p[i] = pressure(here, r[i], e[i])
+        c[i] = sound_speed(here, r[i], e[i])
 
 
 @kernel
@@ -106,6 +116,9 @@ def primitives(law, floor, state, j, cells, normal, across, species, line, start
         state[normal, j, :cells],
         state[across, j, :cells],
         state[3, j, :cells],
+        state[4, j, :cells],
+        state[5, j, :cells],
+        state[6, j, :cells],
         line[RHO, start:end],
         line[U, start:end],
         line[V, start:end],
@@ -396,4 +409,4 @@ def flow(state, law, medium, ratio, thick, shear, columns, species, sides, inlet
         state[4, :, :columns] = state[0, :, :columns]
 
 
-__all__ = ["Medium", "Work", "flow", "primitives", "workspace"]
+__all__ = ["Medium", "Work", "burnt", "flow", "primitives", "workspace"]
