@@ -133,7 +133,13 @@ def test_the_cold_pressure_of_a_solid_is_monotone_and_convex_in_volume_at_any_co
 def along_isentrope(law, v):
     """Return the energy [J/kg] along the isentrope through rest, by integration."""
     path = solve_ivp(
-        lambda v, e: -eos.tension(law, 1.0 / v, e), (v[0], v[-1]), [0.0], t_eval=v, rtol=1e-10, atol=1e-3, method="LSODA"
+        lambda v, e: -eos.tension(law, 1.0 / v, e),
+        (v[0], v[-1]),
+        [0.0],
+        t_eval=v,
+        rtol=1e-10,
+        atol=1e-3,
+        method="LSODA",
     )
     return path.y[0]
 
@@ -144,9 +150,7 @@ def test_a_solid_at_rest_has_no_energy_and_no_pressure_at_its_temperature(law):
     assert eos.tension(law, rho, 0.0) == pytest.approx(0.0, abs=1.0)
     assert eos.temperature(law, rho, 0.0) == pytest.approx(300.0, rel=1e-9)
     assert eos.solid_fraction(law, rho, 0.0) == pytest.approx(1.0)
-    assert eos.squared_speed(law, 0.9999999 * rho, 0.0) == pytest.approx(
-        eos.squared_speed(law, rho, 0.0), rel=1e-5
-    )
+    assert eos.squared_speed(law, 0.9999999 * rho, 0.0) == pytest.approx(eos.squared_speed(law, rho, 0.0), rel=1e-5)
 
 
 @pytest.mark.parametrize("law", [LINEAR, BIRCH, WATER, MIXTURE, MIXTURE._replace(burnt=0.3)])

@@ -82,7 +82,9 @@ def test_adiabatic_explosions_take_as_long_as_computed_elsewhere(T, expected):
     assert spent == pytest.approx(expected, rel=0.03)
 
 
-@pytest.mark.parametrize(("kinetics", "T"), [(HENSON, 1500.0), (HENSON, 2000.0), (ONE_STEP, 1600.0), (ONE_STEP, 2200.0)])
+@pytest.mark.parametrize(
+    ("kinetics", "T"), [(HENSON, 1500.0), (HENSON, 2000.0), (ONE_STEP, 1600.0), (ONE_STEP, 2200.0)]
+)
 def test_an_adiabatic_explosion_of_one_step_follows_its_integral(kinetics, T):
     """The time to half the heat is an integral over the share, dA / dt = -k(T(A)) A with e = e0 + heat (1 - A)."""
     a = np.linspace(1.0, 0.5, 20001)

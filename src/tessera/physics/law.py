@@ -56,7 +56,7 @@ def open_function(stub: Callable) -> Any:
 
 
 def of_precision(law: Any, dtype: Any) -> Any:
-    """Return the law with its parameters, and those of its parts, in a floating-point type, for kernels of that type."""
+    """Return the law with all parameters, those of its parts too, in a floating-point type, for kernels of it."""
     real = np.dtype(dtype).type
     return type(law)(*(of_precision(value, dtype) if isinstance(value, tuple) else real(value) for value in law))
 

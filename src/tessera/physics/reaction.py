@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tessera.physics.law import open_function
+from tessera.physics.law import ONE, ZERO, open_function, point
 
 CALORIE = 4184.0  # one calorie per gram [J/kg]
 GAS_CONSTANT = 8.314462618  # [J/mol/K]
@@ -54,6 +54,12 @@ def intermediates(reaction, T, A, B, C, dt):
 def released(reaction, A, B, C):
     """Return the heat [J/kg] that was released when A, B and C are left of pure A."""
     raise NotImplementedError(f"released: expected one of {sorted(REACTIONS)}, got {type(reaction).__name__}")
+
+
+@point
+def burnt(rho, a, b, c):
+    """Return the mass fraction [1] of products, from the densities of all and of what still reacts."""
+    return min(max(ONE - (a + b + c) / rho, ZERO), ONE)
 
 
 class Inert(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 
 from tessera.physics.eos import at_burnt, energy_of_temperature, heat_capacity, temperature, temperature_bound
 from tessera.physics.law import ZERO, kernel
-from tessera.physics.reaction import explosive, fragments, heating, ignition, intermediates, released
+from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
-from tessera.simulation.scheme import burnt, primitives
+from tessera.simulation.scheme import primitives
 
 WARMING = 60.0  # of a substep [K]
 SUBSTEPS = 60
@@ -56,7 +56,7 @@ def check_row(rho, mx, my, total, a, b, c, wrong):
 
 
 @kernel
-def survey_row(law, r, u, v, e, c, first, second, third, fastest, wrong, bound):
+def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
     """Note the fastest signal and nonsense of each column, and write bounds of the temperature of a row."""
     for i in range(bound.size):
         speed = max(abs(u[i]), abs(v[i])) + c[i]
@@ -64,7 +64,7 @@ def survey_row(law, r, u, v, e, c, first, second, third, fastest, wrong, bound):
         fastest[i] = max(fastest[i], speed if sane else ZERO * r[i])
         wrong[i] = wrong[i] if sane else np.uint8(1)
     for i in range(bound.size):
-        here = at_burnt(law, burnt(r[i], first[i], second[i], third[i]))
+        here = at_burnt(law, burnt(r[i], reacting[0, i], reacting[1, i], reacting[2, i]))
         bound[i] = temperature_bound(here, r[i], e[i])
 
 
@@ -112,9 +112,7 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
             line[V, :columns],
             e,
             line[SOUND, :columns],
-            state[4, j, :columns],
-            state[5, j, :columns],
-            state[6, j, :columns],
+            state[4:7, j, :columns],
             notes[0, :columns],
             wrong[:columns],
             bound,

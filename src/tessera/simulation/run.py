@@ -14,6 +14,7 @@ import xarray as xr
 from tessera.errors import ConfigError, ValidityError
 from tessera.physics import eos
 from tessera.physics.law import kernel, of_precision
+from tessera.physics.reaction import burnt
 from tessera.simulation import chemistry, grid, scheme
 
 AHEAD = 6  # columns beyond the last that moves
@@ -206,7 +207,7 @@ def observe(state, law, thin, blurred, values):
             u, v = state[1, j, i] / rho, state[2, j, i] / rho
             e = max(state[3, j, i] / rho - 0.5 * (u * u + v * v), 0.0)
             moved = 1.0 if blurred == 0.0 else min(rho / blurred, 1.0)
-            here = eos.at_burnt(law, scheme.burnt(rho, state[4, j, i], state[5, j, i], state[6, j, i]))
+            here = eos.at_burnt(law, burnt(rho, state[4, j, i], state[5, j, i], state[6, j, i]))
             values[0, j, i] = eos.temperature(here, rho, e) if rho >= thin else cold
             values[1, j, i] = eos.pressure(here, rho, e)
             values[2, j, i] = eos.solid_fraction(here, rho, e)

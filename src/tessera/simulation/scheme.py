@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tessera.physics.eos import at_burnt, pressure, sound_speed
-from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel, point
+from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel
+from tessera.physics.reaction import burnt
 from tessera.simulation.grid import ENERGY, GHOSTS, RHO, SOUND, WALL, WIDTH, A, P, U, V, fill_ends
 from tessera.simulation.riemann import hllc_row, upwind_row, viscous_row
 
@@ -71,18 +72,9 @@ def workspace(columns: int, dtype: npt.DTypeLike) -> Work:
     return Work(*(np.zeros(shape, dtype) for shape in ((3, 9, n), (2, 9, n), (2, 9, n), (2, n), (2, 7, n))))
 
 
-@point
-def burnt(rho, a, b, c):
-    """Return the mass fraction [1] of products, from the densities of all and of what still reacts."""
-    return min(max(ONE - (a + b + c) / rho, ZERO), ONE)
-
-
 @kernel
-def primitive_row(law, floor, rho, normal, across, total, first, second, third, r, u, v, e, p, c):
-    """Write density, velocities, internal energy, pressure and sound speed of a row of cells.
-
-    `first`, `second` and `third` are the densities of the reacting species; a law without products ignores them.
-    """
+def primitive_row(law, floor, rho, normal, across, total, reacting, r, u, v, e, p, c):
+    """Write density, velocities, internal energy, pressure and sound speed of a row of cells."""
     for i in range(r.size):
         inverse = ONE / max(rho[i], floor)
         un, ut = normal[i] * inverse, across[i] * inverse
@@ -92,7 +84,7 @@ def primitive_row(law, floor, rho, normal, across, total, first, second, third, 
         r[i], u[i], v[i] = max(rho[i], floor), un, ut
         e[i] = inner if inner > COLD else ZERO * floor
     for i in range(r.size):
-        here = at_burnt(law, burnt(r[i], first[i], second[i], third[i]))
+        here = at_burnt(law, burnt(r[i], reacting[0, i], reacting[1, i], reacting[2, i]))
         p[i] = pressure(here, r[i], e[i])
         c[i] = sound_speed(here, r[i], e[i])
 
@@ -116,9 +108,7 @@ def primitives(law, floor, state, j, cells, normal, across, species, line, start
         state[normal, j, :cells],
         state[across, j, :cells],
         state[3, j, :cells],
-        state[4, j, :cells],
-        state[5, j, :cells],
-        state[6, j, :cells],
+        state[4:7, j, :cells],
         line[RHO, start:end],
         line[U, start:end],
         line[V, start:end],
@@ -299,11 +289,9 @@ def add_row(values, ratio, before, behind):
 @kernel
 def sweep_x(state, law, medium, ratio, thick, shear, columns, species, left, right, inlet, work):
     """Advance the first `columns` columns by one step of `ratio` = time step / cell size along x."""
-    rows, width = state.shape[1], state.shape[2]
-    cells = min(columns + GHOSTS, width)
+    cells, n = min(columns + GHOSTS, state.shape[2]), columns + 1
     line, before, behind, flux = work.ring[0], work.before[0], work.behind[0], work.flux[0]
-    n = columns + 1
-    for j in range(rows):
+    for j in range(state.shape[1]):
         primitives(law, medium.floor, state, j, cells, 1, 2, species, line, GHOSTS)
         fill_ends(line, cells, left, right, inlet)
         reconstruct(
@@ -409,4 +397,4 @@ def flow(state, law, medium, ratio, thick, shear, columns, species, sides, inlet
         state[4, :, :columns] = state[0, :, :columns]
 
 
-__all__ = ["Medium", "Work", "burnt", "flow", "primitives", "workspace"]
+__all__ = ["Medium", "Work", "flow", "primitives", "workspace"]

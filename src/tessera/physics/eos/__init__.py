@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tessera.physics.eos.curves import BirchMurnaghan, LinearHugoniot, birch_murnaghan, linear_hugoniot
+from tessera.physics.eos.fitted import MieGruneisen, mie_gruneisen
 from tessera.physics.eos.functions import (
     energy,
     energy_of_temperature,
@@ -23,7 +24,6 @@ from tessera.physics.eos.functions import (
     tension,
 )
 from tessera.physics.eos.gas import IdealGas, StiffenedGas, stiffened_gas
-from tessera.physics.eos.fitted import MieGruneisen, mie_gruneisen
 from tessera.physics.eos.mixture import Mixture, at_burnt, mixture
 from tessera.physics.eos.products import JWL, jwl
 from tessera.physics.eos.shock import State, chapman_jouguet, hugoniot

@@ -266,12 +266,8 @@ def _series(law, x):
     first = law.b7 * SIX + x * (SEVEN * law.b8 + (SIX + SEVEN) * high)
     second = SIX * FIVE * law.b7 + x * (SIX * SEVEN * law.b8 + (SIX + SIX) * (SIX + SEVEN) * high)
     value = law.b1 + x * (law.b2 + x * (law.b3 + x * (law.b4 + x * (law.b5 + x * (law.b6 + x * value)))))
-    second = TWO * law.b3 + x * (
-        SIX * law.b4 + x * (TWO * SIX * law.b5 + x * (FOUR * FIVE * law.b6 + x * second))
-    )
-    first = law.b2 + x * (
-        TWO * law.b3 + x * (THREE * law.b4 + x * (FOUR * law.b5 + x * (FIVE * law.b6 + x * first)))
-    )
+    second = TWO * law.b3 + x * (SIX * law.b4 + x * (TWO * SIX * law.b5 + x * (FOUR * FIVE * law.b6 + x * second)))
+    first = law.b2 + x * (TWO * law.b3 + x * (THREE * law.b4 + x * (FOUR * law.b5 + x * (FIVE * law.b6 + x * first))))
     return value, first, second
 
 

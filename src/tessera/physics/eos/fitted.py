@@ -86,9 +86,7 @@ def mie_gruneisen(
     ConfigError
         A parameter is not positive.
     """
-    check_positive(
-        density=density, sound_speed=sound_speed, slope=slope, gruneisen=gruneisen, temperature=temperature
-    )
+    check_positive(density=density, sound_speed=sound_speed, slope=slope, gruneisen=gruneisen, temperature=temperature)
     x = np.linspace(0.0, CLOSE_TO_SINGULAR / slope, 201)[1:]
 
     def hugoniot_pressure(x):

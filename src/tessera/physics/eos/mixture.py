@@ -77,7 +77,7 @@ def at_burnt(law: Any, burnt: float) -> Any:
 
 @overload(at_burnt, strict=False, jit_options={"error_model": "numpy", "forceinline": True})
 def _at_burnt(law, burnt):  # noqa: ARG001
-    if not isinstance(law, types.BaseNamedTuple):
+    if not isinstance(law, (types.NamedTuple, types.NamedUniTuple)):
         return None
     if law.instance_class is not Mixture:
         return lambda law, burnt: law  # noqa: ARG005
@@ -90,7 +90,9 @@ def _shared(law, rho, e):
     T, left = GUESS + ZERO * e, ONE - law.burnt
     for _ in range(STEPS):
         missing = (
-            e - left * energy_of_temperature(law.solid, rho, T) - law.burnt * energy_of_temperature(law.products, rho, T)
+            e
+            - left * energy_of_temperature(law.solid, rho, T)
+            - law.burnt * energy_of_temperature(law.products, rho, T)
         )
         step = missing / (left * heat_capacity(law.solid, rho, T) + law.burnt * law.products.specific_heat)
         T = max(T + step, COLDEST)

@@ -185,5 +185,5 @@ def _(law: JWL, rho, e):  # noqa: ARG001
 
 
 @solid_density.register
-def _(law: JWL, zero):
+def _(law: JWL, zero):  # noqa: ARG001
     return zero
