@@ -85,7 +85,18 @@ def test_matter_resists_squeezing_and_takes_heat(material, x, y):
     e = eos.energy_of_temperature(law, rho, T)
     assert eos.squared_speed(law, rho, e) > 0.0
     assert eos.heat_capacity(law, rho, T) > 0.0
-    assert eos.gruneisen(law, rho) > 0.0
+
+
+@every_material
+@few
+@given(x=shares, y=shares)
+def test_the_grueneisen_coefficient_says_what_heat_adds_to_the_pressure(material, x, y):
+    law, (rho, T) = material.law, state(material, x, y)
+    if isinstance(law, eos.Mixture):  # for which it depends on the temperature too
+        return
+    e = eos.energy_of_temperature(law, rho, T)
+    rise = (eos.tension(law, rho, e + 1e4) - eos.tension(law, rho, e - 1e4)) / 2e4
+    assert eos.gruneisen(law, rho) * rho == pytest.approx(rise, rel=1e-6)
 
 
 @every_material

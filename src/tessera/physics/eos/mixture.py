@@ -193,12 +193,6 @@ def _(law: Mixture, rho, T):
     return (ONE - law.burnt) * heat_capacity(law.solid, rho, T) + law.burnt * heat_capacity(law.products, rho, T)
 
 
-@gruneisen.register
-def _(law: Mixture, rho):
-    """Weigh with the masses alone: the heat capacities, which should weigh too, depend on temperature."""
-    return (ONE - law.burnt) * gruneisen(law.solid, rho) + law.burnt * gruneisen(law.products, rho)
-
-
 @solid_fraction.register
 def _(law: Mixture, rho, e):
     return ONE if _unfloored(law, rho, e) > ZERO else solid_fraction(law.solid, rho, e)
