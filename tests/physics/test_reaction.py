@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tessera.physics import reaction
 from tessera.physics.reaction import explosive, fragments, heating, intermediates, released
 
-TARVER = reaction.Tarver()
+TARVER, HENSON, ONE_STEP = reaction.Tarver(), reaction.henson_smilowitz(), reaction.OneStep()
 shares = st.floats(0.0, 1.0)
 
 
@@ -59,6 +59,26 @@ def test_the_heating_is_the_rate_of_the_released_heat():
     after = [function(TARVER, T, a, b, c, dt) for function in (explosive, fragments, intermediates)]
     rate = (released(TARVER, *after) - released(TARVER, a, b, c)) / dt
     assert heating(TARVER, T, a, b, c) == pytest.approx(rate, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("T", "time"), [(1000.0, 10.9e-6), (1200.0, 549e-9), (1500.0, 27.7e-9), (2000.0, 1.4e-9), (2500.0, 0.23e-9)]
+)
+def test_the_global_rate_is_that_of_henson_and_smilowitz(T, time):
+    assert explosive(HENSON, T, 1.0, 0.0, 0.0, time) == pytest.approx(np.exp(-1.0), rel=0.03)
+
+
+@pytest.mark.parametrize(("T", "rate"), [(1000.0, 5.6e4), (1500.0, 1.7e7), (2500.0, 1.7e9)])
+def test_the_one_step_is_as_fast_as_the_last_of_three(T, rate):
+    assert heating(ONE_STEP, T, 1.0, 0.0, 0.0) == pytest.approx(5.86e6 * rate, rel=0.06)
+
+
+@pytest.mark.parametrize("kinetics", [TARVER, HENSON, ONE_STEP], ids=["tarver", "henson-smilowitz", "one-step"])
+def test_the_heating_is_the_rate_of_the_heat_and_all_heat_is_that_of_three_steps(kinetics):
+    dt = 1e-6 * 5.86e6 / abs(heating(kinetics, 1500.0, 1.0, 0.0, 0.0))
+    after = [function(kinetics, 1500.0, 1.0, 0.0, 0.0, dt) for function in (explosive, fragments, intermediates)]
+    assert heating(kinetics, 1500.0, 1.0, 0.0, 0.0) == pytest.approx(released(kinetics, *after) / dt, rel=1e-2)
+    assert released(kinetics, 0.0, 0.0, 0.0) == pytest.approx(5.86e6, rel=0.002)
 
 
 def test_what_is_inert_does_nothing():

@@ -13,6 +13,22 @@ from tessera.study.reading import read
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEMO = read(CONFIG / "config.yaml")
+LAWS = {  # with every key of each
+    "eos": {
+        "kind": "birch-murnaghan",
+        "cold_density": 1939.59,
+        "bulk_modulus": 16.5e9,
+        "bulk_modulus_slope": 8.7,
+        "gruneisen_constant": 0.0,
+        "gruneisen_linear": 0.9,
+        "temperature": 300.0,
+        "heat_limit": 2384.36,
+        "half_heat": 436.576,
+    },
+    "products": {"kind": "jwl", "A": 858.0805e9, "B": 7.546531e9, "R1": 4.306, "R2": 0.8, "omega": 0.3},
+    "reaction": {"kind": "one-step", "ln_z": 28.1, "activation": 142.7e3, "heat": 5.8576e6},
+}
+OTHER = {**DEMO, "material": {**DEMO["material"], **LAWS}}
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 EXTREMES = [0, -1, 1, 2**31, 2**63, 2**64, 10**400, 1e308, 5e-324, -0.0, float("inf"), float("nan"), True, None, ""]
 PLAIN = st.one_of(st.sampled_from(EXTREMES), st.integers(), st.floats(), TEXT, st.booleans(), st.dates())
@@ -27,13 +43,13 @@ def places(content, path=()):
             yield from places(value, (*path, key))
 
 
-PLACES = sorted(places(DEMO), key=str)
+PLACES = sorted({*places(DEMO), *places(OTHER)}, key=str)
 
 
 @st.composite
 def edited(draw):
     """Return the demo study after a few edits: other values, keys that are gone, new, renamed or moved."""
-    content = copy.deepcopy(DEMO)
+    content = copy.deepcopy(draw(st.sampled_from([DEMO, OTHER])))
     for _ in range(draw(st.integers(1, 3))):
         *path, last = draw(st.sampled_from(PLACES))
         inside = content

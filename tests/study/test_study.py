@@ -38,6 +38,15 @@ MISTAKES = [
     ("solver.cfl", 1.5, "solver.cfl: expected less than or equal to 0.9, got 1.5"),
     ("material.viscosity", "5e-2", "material.viscosity: expected number, got '5e-2'"),
     ("material.reaction", {"kind": "magic"}, "material.reaction: expected"),
+    ("material.eos", {"kind": "ideal-gas"}, "material.eos: expected a kind of 'mie-gruneisen', 'linear-hugoniot'"),
+    ("material.eos.bulk_modulus", 1e10, "material.eos.bulk_modulus: expected a known key, got 'bulk_modulus'"),
+    ("material.eos", {"kind": "linear-hugoniot", "gruneisen": 2.5}, "material.eos.gruneisen: expected less than or"),
+    (
+        "material.eos",
+        {"kind": "birch-murnaghan", "gruneisen_linear": 2.1},
+        "material.eos.gruneisen_linear: expected a sum with gruneisen_constant above 0 and at most 2, got 2.1",
+    ),
+    ("material.products", {"kind": "jwl", "omega": 0.0}, "material.products.omega: expected greater than 0, got 0.0"),
     (
         "ensembles.micro.split",
         {"train": 30, "validation": 1, "test": 1},

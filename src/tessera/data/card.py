@@ -9,15 +9,16 @@ SUMMARY = (
     "velocity. Pores collapse, the collapse heats the material, hotspots react and grow."
 )
 SOURCE = (
-    "Solver of tessera: compressible Euler equations of one fluid, Mie-Grueneisen solid with void closure, "
-    "MUSCL-Hancock and HLLC, viscosity, three-step decomposition after Tarver."
+    "Solver of tessera: compressible Euler equations of one fluid, a solid with void closure, MUSCL-Hancock and HLLC, "
+    "viscosity, kinetics. Unless the study names others, the solid is Mie-Grueneisen and decomposes in three steps "
+    "after Tarver."
 )
 LICENCE = "CC-BY-4.0"
 LIMITS = (
     "Two-dimensional: pores are cylinders. No strength, no heat conduction, no tension beyond the pressure floor, no "
-    "melting. Products obey the law of the solid. Temperature and jet energy are capped; what the caps remove is "
-    "recorded (largest_removed_energy_share). Hotspot temperatures are not converged at the stored resolution. "
-    "The material is isotropic. Not calibrated against experiments of a certain sample."
+    "melting. Products obey the law of the solid unless the study names one. Temperature and jet energy are capped; "
+    "what the caps remove is recorded (largest_removed_energy_share). Hotspot temperatures are not converged at the "
+    "stored resolution. The material is isotropic. Not calibrated against experiments of a certain sample."
 )
 
 

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from llvmlite import binding
 from numba.core import config, types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 from tessera.provenance import PACKAGE, source_digest
 
@@ -38,7 +38,7 @@ def open_function(stub: Callable) -> Any:
     @wraps(stub)
     def function(law, *arguments):
         body = bodies.dispatch(type(law))
-        exact = type(law)(*map(np.float64, law))
+        exact = of_precision(law, np.float64)
         elements = np.broadcast(*(np.asarray(value, float) for value in arguments))
         values = [body(exact, *map(np.float64, element)) for element in elements]
         return np.array(values, float).reshape(elements.shape)[()]
@@ -56,8 +56,9 @@ def open_function(stub: Callable) -> Any:
 
 
 def of_precision(law: Any, dtype: Any) -> Any:
-    """Return the law with its parameters in a floating-point type, for kernels of that type."""
-    return type(law)(*(np.dtype(dtype).type(value) for value in law))
+    """Return the law with all parameters, those of its parts too, in a floating-point type, for kernels of it."""
+    real = np.dtype(dtype).type
+    return type(law)(*(of_precision(value, dtype) if isinstance(value, tuple) else real(value) for value in law))
 
 
 def kernel(function: Callable) -> Any:
@@ -71,8 +72,8 @@ def kernel(function: Callable) -> Any:
 
 
 def point(function: Callable) -> Any:
-    """Compile a function of scalars that every kernel inlines."""
-    return numba.njit(error_model="numpy", forceinline=True)(function)
+    """Let every kernel inline a function of scalars; from Python it is called as it stands."""
+    return register_jitable(error_model="numpy", forceinline=True)(function)
 
 
 @cache

@@ -1,18 +1,20 @@
 """Kinetics: what a reaction does to the shares of species in a short time, and the heat it releases.
 
-Species are mass fractions: A the explosive, B fragments, C intermediate gases, the rest final gases.
-Adding a reaction touches this file alone.
+Species are mass fractions: A the explosive, B fragments, C intermediate gases, the rest final gases. A reaction
+of one step has no B and no C. Adding a reaction touches this file alone.
 
 References
 ----------
-Tarver, Chidester and Nichols, J. Phys. Chem. 100 (1996) 5794: three steps A -> B -> C, 2 C -> D.
+Tarver, Chidester and Nichols, J. Phys. Chem. 100 (1996) 5794: three steps A -> B -> C, 2 C -> D. Henson et al.,
+Ignition Chemistry in HMX from Thermal Explosion to Detonation, LA-UR-01-3499, as HEburn.data of EOSlib (LANL):
+one step over seventeen decades of time.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tessera.physics.law import open_function
+from tessera.physics.law import ONE, ZERO, open_function, point
 
 CALORIE = 4184.0  # one calorie per gram [J/kg]
 GAS_CONSTANT = 8.314462618  # [J/mol/K]
@@ -52,6 +54,12 @@ def intermediates(reaction, T, A, B, C, dt):
 def released(reaction, A, B, C):
     """Return the heat [J/kg] that was released when A, B and C are left of pure A."""
     raise NotImplementedError(f"released: expected one of {sorted(REACTIONS)}, got {type(reaction).__name__}")
+
+
+@point
+def burnt(rho, a, b, c):
+    """Return the mass fraction [1] of products, from the densities of all and of what still reacts."""
+    return min(max(ONE - (a + b + c) / rho, ZERO), ONE)
 
 
 class Inert(NamedTuple):
@@ -161,4 +169,70 @@ def _(reaction: Tarver, A, B, C):
     return reaction.heat1 * first + reaction.heat2 * second + reaction.heat3 * third
 
 
-REACTIONS: dict[str, Callable[[], Any]] = {"inert": Inert, "tarver": Tarver}
+class OneStep(NamedTuple):
+    """One step A -> D of first order: rate k A with k = exp(ln_z - activation / (R T)).
+
+    The default is the last step of Tarver's scheme alone, with the heat of all three: the slowest decides.
+
+    Attributes
+    ----------
+    ln_z
+        Logarithm of the frequency factor [1/s].
+    activation
+        Activation energy [J/mol].
+    heat
+        Heat released [J/kg].
+    threshold
+        Temperature below which nothing happens within microseconds [K].
+    """
+
+    ln_z: float = 28.1
+    activation: float = 142.7e3
+    heat: float = 1400.0 * CALORIE
+    threshold: float = 600.0
+
+
+def henson_smilowitz() -> OneStep:
+    """Return the global rate of HMX after Henson and Smilowitz: ln_z 29.35, activation 149 kJ/mol.
+
+    Its source gives no heat; that of Tarver's three steps together is taken.
+    """
+    return OneStep(ln_z=29.35, activation=149.0e3)
+
+
+@ignition.register
+def _(reaction: OneStep, zero):
+    return reaction.threshold + zero
+
+
+@heating.register
+def _(reaction: OneStep, T, A, B, C):  # noqa: ARG001
+    return reaction.heat * A * math.exp(reaction.ln_z - reaction.activation / (GAS_CONSTANT * T))
+
+
+@explosive.register
+def _(reaction: OneStep, T, A, B, C, dt):  # noqa: ARG001
+    return A * math.exp(-dt * math.exp(reaction.ln_z - reaction.activation / (GAS_CONSTANT * T)))
+
+
+@fragments.register
+def _(reaction: OneStep, T, A, B, C, dt):  # noqa: ARG001
+    return B
+
+
+@intermediates.register
+def _(reaction: OneStep, T, A, B, C, dt):  # noqa: ARG001
+    return C
+
+
+@released.register
+def _(reaction: OneStep, A, B, C):
+    return reaction.heat * (1.0 - A - B - C)
+
+
+REACTIONS: dict[str, Callable[..., Any]] = {
+    "inert": Inert,
+    "tarver": Tarver,
+    "henson-smilowitz": henson_smilowitz,
+    "one-step": OneStep,
+}

@@ -8,9 +8,9 @@ away, and what they took is returned.
 
 import numpy as np
 
-from tessera.physics.eos import energy_of_temperature, heat_capacity, temperature, temperature_bound
+from tessera.physics.eos import at_burnt, energy_of_temperature, heat_capacity, temperature, temperature_bound
 from tessera.physics.law import ZERO, kernel
-from tessera.physics.reaction import explosive, fragments, heating, ignition, intermediates, released
+from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
 from tessera.simulation.scheme import primitives
 
@@ -25,11 +25,12 @@ def burn(law, reaction, rho, e, a, b, c, dt):
     """Return specific internal energy [J/kg] and shares of A, B, C of a cell after `dt` [s]."""
     left = dt
     for substep in range(SUBSTEPS):
-        T = temperature(law, rho, e)
+        here = at_burnt(law, burnt(1.0, a, b, c))
+        T = temperature(here, rho, e)
         if ignition(reaction, 0.0) > T or a + b + c < BURNT:
             break
         power = abs(heating(reaction, T, a, b, c)) + 1e-30
-        span = max(WARMING * heat_capacity(law, T) / power, 1e-3 * left)
+        span = max(WARMING * heat_capacity(here, rho, T) / power, 1e-3 * left)
         span = left if substep == SUBSTEPS - 1 else min(span, left)
         a2 = explosive(reaction, T, a, b, c, span)
         b2 = fragments(reaction, T, a, b, c, span)
@@ -55,7 +56,7 @@ def check_row(rho, mx, my, total, a, b, c, wrong):
 
 
 @kernel
-def survey_row(law, r, u, v, e, c, fastest, wrong, bound):
+def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
     """Note the fastest signal and nonsense of each column, and write bounds of the temperature of a row."""
     for i in range(bound.size):
         speed = max(abs(u[i]), abs(v[i])) + c[i]
@@ -63,7 +64,8 @@ def survey_row(law, r, u, v, e, c, fastest, wrong, bound):
         fastest[i] = max(fastest[i], speed if sane else ZERO * r[i])
         wrong[i] = wrong[i] if sane else np.uint8(1)
     for i in range(bound.size):
-        bound[i] = temperature_bound(law, r[i], e[i])
+        here = at_burnt(law, burnt(r[i], reacting[0, i], reacting[1, i], reacting[2, i]))
+        bound[i] = temperature_bound(here, r[i], e[i])
 
 
 @kernel
@@ -110,6 +112,7 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
             line[V, :columns],
             e,
             line[SOUND, :columns],
+            state[4:7, j, :columns],
             notes[0, :columns],
             wrong[:columns],
             bound,
@@ -130,8 +133,9 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1
             heat += rho * (new - old)
-            if temperature(law, rho, new) > cap:
-                capped = energy_of_temperature(law, rho, cap)
+            here = at_burnt(law, burnt(1.0, a, b, c))
+            if temperature(here, rho, new) > cap:
+                capped = energy_of_temperature(here, rho, cap)
                 taken += rho * (new - capped)
                 new = capped
             state[3, j, i] += rho * (new - old)

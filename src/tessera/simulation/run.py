@@ -14,6 +14,7 @@ import xarray as xr
 from tessera.errors import ConfigError, ValidityError
 from tessera.physics import eos
 from tessera.physics.law import kernel, of_precision
+from tessera.physics.reaction import burnt
 from tessera.simulation import chemistry, grid, scheme
 
 AHEAD = 6  # columns beyond the last that moves
@@ -84,7 +85,7 @@ class Flow:
         self._line = np.zeros((grid.WIDTH, columns), state.dtype)
         self._notes = np.zeros((2, columns), state.dtype)
         self._wrong = np.zeros(columns, np.uint8)
-        self._species = 0
+        self._species = 3 if isinstance(law, eos.Mixture) else 0  # from the first cell that burns, or as the law asks
         self._fastest = self._settle(0.0)
         if sides[0] == grid.FED:
             self._fastest = max(self._fastest, float(self._inlet[grid.U] + self._inlet[grid.SOUND]))
@@ -206,9 +207,10 @@ def observe(state, law, thin, blurred, values):
             u, v = state[1, j, i] / rho, state[2, j, i] / rho
             e = max(state[3, j, i] / rho - 0.5 * (u * u + v * v), 0.0)
             moved = 1.0 if blurred == 0.0 else min(rho / blurred, 1.0)
-            values[0, j, i] = eos.temperature(law, rho, e) if rho >= thin else cold
-            values[1, j, i] = eos.pressure(law, rho, e)
-            values[2, j, i] = eos.solid_fraction(law, rho, e)
+            here = eos.at_burnt(law, burnt(rho, state[4, j, i], state[5, j, i], state[6, j, i]))
+            values[0, j, i] = eos.temperature(here, rho, e) if rho >= thin else cold
+            values[1, j, i] = eos.pressure(here, rho, e)
+            values[2, j, i] = eos.solid_fraction(here, rho, e)
             values[3, j, i] = u * moved
             values[4, j, i] = v * moved
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tessera.physics.eos import pressure, sound_speed
+from tessera.physics.eos import at_burnt, pressure, sound_speed
 from tessera.physics.law import HALF, ONE, TWO, ZERO, kernel
+from tessera.physics.reaction import burnt
 from tessera.simulation.grid import ENERGY, GHOSTS, RHO, SOUND, WALL, WIDTH, A, P, U, V, fill_ends
 from tessera.simulation.riemann import hllc_row, upwind_row, viscous_row
 
@@ -72,7 +73,7 @@ def workspace(columns: int, dtype: npt.DTypeLike) -> Work:
 
 
 @kernel
-def primitive_row(law, floor, rho, normal, across, total, r, u, v, e, p, c):
+def primitive_row(law, floor, rho, normal, across, total, reacting, r, u, v, e, p, c):
     """Write density, velocities, internal energy, pressure and sound speed of a row of cells."""
     for i in range(r.size):
         inverse = ONE / max(rho[i], floor)
@@ -83,8 +84,9 @@ def primitive_row(law, floor, rho, normal, across, total, r, u, v, e, p, c):
         r[i], u[i], v[i] = max(rho[i], floor), un, ut
         e[i] = inner if inner > COLD else ZERO * floor
     for i in range(r.size):
-        p[i] = pressure(law, r[i], e[i])
-        c[i] = sound_speed(law, r[i], e[i])
+        here = at_burnt(law, burnt(r[i], reacting[0, i], reacting[1, i], reacting[2, i]))
+        p[i] = pressure(here, r[i], e[i])
+        c[i] = sound_speed(here, r[i], e[i])
 
 
 @kernel
@@ -106,6 +108,7 @@ def primitives(law, floor, state, j, cells, normal, across, species, line, start
         state[normal, j, :cells],
         state[across, j, :cells],
         state[3, j, :cells],
+        state[4:7, j, :cells],
         line[RHO, start:end],
         line[U, start:end],
         line[V, start:end],
@@ -286,11 +289,9 @@ def add_row(values, ratio, before, behind):
 @kernel
 def sweep_x(state, law, medium, ratio, thick, shear, columns, species, left, right, inlet, work):
     """Advance the first `columns` columns by one step of `ratio` = time step / cell size along x."""
-    rows, width = state.shape[1], state.shape[2]
-    cells = min(columns + GHOSTS, width)
+    cells, n = min(columns + GHOSTS, state.shape[2]), columns + 1
     line, before, behind, flux = work.ring[0], work.before[0], work.behind[0], work.flux[0]
-    n = columns + 1
-    for j in range(rows):
+    for j in range(state.shape[1]):
         primitives(law, medium.floor, state, j, cells, 1, 2, species, line, GHOSTS)
         fill_ends(line, cells, left, right, inlet)
         reconstruct(

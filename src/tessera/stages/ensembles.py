@@ -161,13 +161,25 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
+def laws(study: Study) -> tuple[Any, Any]:
+    """Return the equation of state and the kinetics that a study names."""
+    what = study.material
+    law = eos.LAWS[what.eos.kind](**what.eos.model_dump(exclude={"kind"}))
+    kinetics = reaction.REACTIONS[what.reaction.kind](**what.reaction.model_dump(exclude={"kind"}))
+    if what.products is None:
+        return law, kinetics
+    products = eos.LAWS[what.products.kind](**what.products.model_dump(exclude={"kind"}))
+    return eos.mixture(law, products, float(reaction.released(kinetics, 0.0, 0.0, 0.0))), kinetics
+
+
 def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advance) -> xr.Dataset:
     """Return a simulated case."""
     what, case = _simulated(study, scale), int(drawn["case"])
+    law, kinetics = laws(study)
     result = run.simulate(
         designs.solid_fraction(drawn),
-        law=eos.LAWS[study.material.eos.kind](**study.material.eos.model_dump(exclude={"kind"})),
-        reaction=reaction.REACTIONS[study.material.reaction.kind](),
+        law=law,
+        reaction=kinetics,
         viscosity=study.material.viscosity,
         particle_velocity=float(drawn["particle_velocity"]),
         cell_size=what.cell_size,
@@ -293,4 +305,4 @@ def _check_joined(shard: tuple[Path, str]) -> None:
         raise DataError(f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest}")
 
 
-__all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]
+__all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "laws", "simulate_shard"]

@@ -5,8 +5,9 @@ arguments. `load` reads a study file and its overlays; an unknown key, a wrong t
 value is one line with the path of the key.
 """
 
-from tessera.study.ensembles import Ensemble, Ensembles, Imported, Material, Simulated, Solver
+from tessera.study.ensembles import Ensemble, Ensembles, Imported, Simulated, Solver
 from tessera.study.evaluation import Evaluation
+from tessera.study.material import Material
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, TokenizerSection, Training
 from tessera.study.reading import merge
 from tessera.study.study import Study, load, schema

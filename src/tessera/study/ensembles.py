@@ -1,4 +1,4 @@
-"""The sections that decide the ensembles: material, solver, and one section per scale."""
+"""The sections that decide the ensembles: solver, and one section per scale."""
 
 import json
 from collections.abc import Mapping
@@ -23,37 +23,6 @@ from tessera.data import files
 from tessera.data.fields import SIMULATED
 from tessera.errors import DataError
 from tessera.study.section import Fraction, PositiveRange, Section, Share
-
-
-class MieGruneisen(Section):
-    """Mie-Grueneisen solid on its reference isentrope, with void closure."""
-
-    kind: Literal["mie-gruneisen"] = Field(description="Name of the law.")
-    density: PositiveFloat = Field(1891.0, description="Density of the unshocked solid [kg/m3].")
-    sound_speed: PositiveFloat = Field(2901.0, description="Bulk sound speed c0 of the unshocked solid [m/s].")
-    slope: PositiveFloat = Field(2.058, description="Slope s of the shock speed, Us = c0 + s up [1].")
-    gruneisen: PositiveFloat = Field(1.1, description="Grueneisen coefficient, constant [1].")
-    temperature: PositiveFloat = Field(300.0, description="Temperature of the unshocked solid [K].")
-
-
-class Tarver(Section):
-    """Three-step decomposition of HMX after Tarver."""
-
-    kind: Literal["tarver"] = Field(description="Name of the kinetics.")
-
-
-class Inert(Section):
-    """No reaction."""
-
-    kind: Literal["inert"] = Field(description="Name of the kinetics.")
-
-
-class Material(Section):
-    """What the solid is."""
-
-    eos: MieGruneisen = Field(description="Equation of state.")
-    reaction: Annotated[Tarver | Inert, Field(discriminator="kind")] = Field(description="Kinetics.")
-    viscosity: NonNegativeFloat = Field(description="Shear viscosity of the shocked solid [Pa s].")
 
 
 class Solver(Section):
@@ -274,9 +243,6 @@ __all__ = [
     "Ensembles",
     "Fraction",
     "Imported",
-    "Inert",
-    "Material",
-    "MieGruneisen",
     "Packing",
     "Simulated",
     "SinglePore",

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from tessera.data.fields import HELD
-from tessera.study.ensembles import Ensembles, Material, Simulated, Solver
+from tessera.study.ensembles import Ensembles, Simulated, Solver
 from tessera.study.evaluation import Evaluation
+from tessera.study.material import Material
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
 from tessera.study.reading import merge, read, validated
 from tessera.study.section import PositiveInt, Section, Several
@@ -115,7 +116,7 @@ class Study(Section):
                 raise ValueError(f"{name}.horizons: expected at most {most} steps, got {training.longest}")
 
     def _check_crossing(self, ensemble: Simulated, where: str) -> None:
-        speed = self.material.eos.sound_speed + self.material.eos.slope * ensemble.particle_velocity.low
+        speed = self.material.eos.shock_speed(ensemble.particle_velocity.low)
         length, duration = (
             ensemble.cells[1] * ensemble.cell_size,
             (ensemble.snapshots - 1) * ensemble.interval,

@@ -1,6 +1,7 @@
-"""Equations of state: pressure, sound speed and temperature from density and internal energy.
+"""Mie-Grueneisen solid on a fitted isentrope, with a heat capacity that rises linearly.
 
-Adding a law touches this file alone: a `NamedTuple`, its bodies, one entry in `LAWS`.
+The law is not complete: its heat capacity does not scale with the volume, so that temperatures far from the
+isentrope are those of a calorimeter, not of a potential. `solid` holds laws that are.
 
 References
 ----------
@@ -9,144 +10,32 @@ coefficient); Menikoff and Sewell 2002 for the shape of its heat capacity.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.optimize import brentq, nnls
+from scipy.optimize import nnls
 
-from tessera.errors import ConfigError
-from tessera.physics.law import FOUR, HALF, ONE, THREE, TWO, ZERO, open_function, point
+from tessera.physics.eos.functions import (
+    VOID_SPEED,
+    check_positive,
+    energy,
+    energy_of_temperature,
+    gruneisen,
+    heat_capacity,
+    pressure,
+    solid_density,
+    solid_fraction,
+    sound_speed,
+    squared_speed,
+    temperature,
+    temperature_bound,
+    tension,
+)
+from tessera.physics.law import FOUR, HALF, ONE, THREE, TWO, ZERO, point
 
 SIX, EIGHT, TWELVE, FIFTY_SIX = (np.float32(value) for value in (6.0, 8.0, 12.0, 56.0))
-VOID_SPEED = np.float32(50.0)  # sound speed where the pressure is floored [m/s]
 CLOSE_TO_SINGULAR = 0.68  # the fit ends at this share of the compression where linear Us-up diverges
-
-
-class State(NamedTuple):
-    """A state of matter in one dimension.
-
-    Attributes
-    ----------
-    density, velocity, energy, pressure
-        [kg/m3], [m/s], specific internal [J/kg], [Pa].
-    """
-
-    density: float
-    velocity: float
-    energy: float
-    pressure: float
-
-
-@open_function
-def pressure(law, rho, e):
-    """Return the pressure [Pa] at density `rho` [kg/m3] and specific internal energy `e` [J/kg]."""
-    raise NotImplementedError(f"pressure: expected a law of {sorted(LAWS)}, got {type(law).__name__}")
-
-
-@open_function
-def sound_speed(law, rho, e):
-    """Return the isentropic sound speed [m/s]; a small one where voids floor the pressure."""
-    raise NotImplementedError(f"sound_speed: expected a law of {sorted(LAWS)}, got {type(law).__name__}")
-
-
-@open_function
-def energy(law, rho, p):
-    """Return the specific internal energy [J/kg] at density `rho` [kg/m3] and pressure `p` > 0 [Pa]."""
-    raise NotImplementedError(f"energy: expected a law of {sorted(LAWS)}, got {type(law).__name__}")
-
-
-@open_function
-def temperature(law, rho, e):
-    """Return the temperature [K]."""
-    raise NotImplementedError(f"temperature: expected a law of {sorted(LAWS)}, got {type(law).__name__}")
-
-
-@open_function
-def temperature_bound(law, rho, e):
-    """Return a temperature [K] that is at least the true one, cheap enough for every cell."""
-    raise NotImplementedError(f"temperature_bound: expected a law, got {type(law).__name__}")
-
-
-@open_function
-def energy_of_temperature(law, rho, T):
-    """Return the specific internal energy [J/kg] at density `rho` and temperature `T` [K]."""
-    raise NotImplementedError(f"energy_of_temperature: expected a law, got {type(law).__name__}")
-
-
-@open_function
-def heat_capacity(law, T):
-    """Return the heat capacity at constant volume [J/kg/K]."""
-    raise NotImplementedError(f"heat_capacity: expected a law, got {type(law).__name__}")
-
-
-@open_function
-def solid_fraction(law, rho, e):
-    """Return the share [1] of a volume that is solid; below one where it holds void at zero pressure."""
-    raise NotImplementedError(f"solid_fraction: expected a law, got {type(law).__name__}")
-
-
-@open_function
-def solid_density(law, zero):
-    """Return the density [kg/m3] of the solid at rest (plus `zero`), 0 for a law without voids."""
-    raise NotImplementedError(f"solid_density: expected a law, got {type(law).__name__}")
-
-
-class IdealGas(NamedTuple):
-    """Ideal gas, p = (gamma - 1) rho e.
-
-    Attributes
-    ----------
-    gamma
-        Ratio of specific heats, above 1 [1].
-    specific_heat
-        Heat capacity at constant volume [J/kg/K].
-    """
-
-    gamma: float = 1.4
-    specific_heat: float = 718.0
-
-
-@pressure.register
-def _(law: IdealGas, rho, e):
-    return (law.gamma - ONE) * rho * e
-
-
-@sound_speed.register
-def _(law: IdealGas, rho, e):  # noqa: ARG001
-    return math.sqrt(law.gamma * (law.gamma - ONE) * max(e, ZERO))
-
-
-@energy.register
-def _(law: IdealGas, rho, p):
-    return p / ((law.gamma - ONE) * rho)
-
-
-@temperature.register
-@temperature_bound.register
-def _(law: IdealGas, rho, e):  # noqa: ARG001
-    return e / law.specific_heat
-
-
-@energy_of_temperature.register
-def _(law: IdealGas, rho, T):  # noqa: ARG001
-    return T * law.specific_heat
-
-
-@heat_capacity.register
-def _(law: IdealGas, T):  # noqa: ARG001
-    return law.specific_heat
-
-
-@solid_fraction.register
-def _(law: IdealGas, rho, e):  # noqa: ARG001
-    return ONE
-
-
-@solid_density.register
-def _(law: IdealGas, zero):  # noqa: ARG001
-    return zero
 
 
 class MieGruneisen(NamedTuple):
@@ -197,15 +86,7 @@ def mie_gruneisen(
     ConfigError
         A parameter is not positive.
     """
-    for name, value in (
-        ("density", density),
-        ("sound_speed", sound_speed),
-        ("slope", slope),
-        ("gruneisen", gruneisen),
-        ("temperature", temperature),
-    ):
-        if not value > 0.0:
-            raise ConfigError(f"{name}: expected a positive number, got {value}")
+    check_positive(density=density, sound_speed=sound_speed, slope=slope, gruneisen=gruneisen, temperature=temperature)
     x = np.linspace(0.0, CLOSE_TO_SINGULAR / slope, 201)[1:]
 
     def hugoniot_pressure(x):
@@ -283,17 +164,31 @@ def _(law: MieGruneisen, rho, e):
     return max(_unfloored(law, rho, e), ZERO)
 
 
-@sound_speed.register
+@tension.register
 def _(law: MieGruneisen, rho, e):
-    """c^2 = dp/drho at constant e + p/rho^2 dp/de."""
+    return _unfloored(law, rho, e)
+
+
+@point
+def _square(law, rho, e):
+    """Return c^2 = dp/drho at constant e + p/rho^2 dp/de [m2/s2]."""
     x = _compression(law, rho)
     x2, c2, solid = x * x, law.sound_speed * law.sound_speed, law.density / rho
     stiffness = c2 + SIX * law.b1 * x + x2 * (TWELVE * law.b2 + FIFTY_SIX * law.b6 * x2 * x2)
     share = min(solid * solid, ONE)
+    heated = e - _cold_energy(law, x) + (_unfloored(law, rho, e) - _cold_pressure(law, x)) / rho
+    return share * stiffness + law.gruneisen * heated
+
+
+@sound_speed.register
+def _(law: MieGruneisen, rho, e):
     p = _unfloored(law, rho, e)
-    heated = e - _cold_energy(law, x) + (p - _cold_pressure(law, x)) / rho
-    square = share * stiffness + law.gruneisen * heated
-    return math.sqrt(max(square, VOID_SPEED * VOID_SPEED)) if p >= ZERO else VOID_SPEED + ZERO * p
+    return math.sqrt(max(_square(law, rho, e), VOID_SPEED * VOID_SPEED)) if p >= ZERO else VOID_SPEED + ZERO * p
+
+
+@squared_speed.register
+def _(law: MieGruneisen, rho, e):
+    return _square(law, rho, e)
 
 
 @energy.register
@@ -322,8 +217,13 @@ def _(law: MieGruneisen, rho, T):
     return cold + _heat(law, T) - _heat(law, _isentropic_temperature(law, rho))
 
 
+@gruneisen.register
+def _(law: MieGruneisen, rho):  # noqa: ARG001
+    return law.gruneisen
+
+
 @heat_capacity.register
-def _(law: MieGruneisen, T):
+def _(law: MieGruneisen, rho, T):  # noqa: ARG001
     share = min(max((T - law.temperature) / (law.ramp_end - law.temperature), ZERO), ONE)
     return law.cold_heat + (law.hot_heat - law.cold_heat) * share
 
@@ -339,23 +239,3 @@ def _(law: MieGruneisen, rho, e):
 @solid_density.register
 def _(law: MieGruneisen, zero):
     return law.density + zero
-
-
-def hugoniot(law: Any, particle_velocity: float) -> tuple[State, float]:
-    """Return the state behind a shock into the solid at rest, and the shock's speed [m/s].
-
-    The jump conditions rho0 Us = rho (Us - up), p = rho0 Us up, e = up^2 / 2 are solved with the law itself.
-    """
-    rho0, u = float(solid_density(law, 0.0)), particle_velocity
-    if not (rho0 > 0.0 and u > 0.0):
-        raise ConfigError(f"hugoniot: expected a solid and a positive particle velocity, got {law} and {u}")
-    e = 0.5 * u**2
-
-    def excess(x):
-        return pressure(law, rho0 / (1.0 - x), e) - rho0 * u**2 / x
-
-    x = brentq(excess, 1e-6, 0.8, xtol=1e-14)
-    return State(rho0 / (1.0 - x), u, e, rho0 * u**2 / x), u / x
-
-
-LAWS: dict[str, Callable[..., Any]] = {"ideal-gas": IdealGas, "mie-gruneisen": mie_gruneisen}
