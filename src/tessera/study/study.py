@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from tessera.data.fields import HELD
+from tessera.study import places
 from tessera.study.ensembles import Ensembles, Material, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
@@ -217,5 +218,5 @@ def load(paths: Sequence[Path]) -> Study:
     """
     content: dict[str, Any] = {}
     for path in paths:
-        content = merge(content, read(path))
+        content = merge(content, places.opened(read(path), path))
     return validate(content, ", ".join(map(str, paths)))
