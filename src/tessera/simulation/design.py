@@ -11,15 +11,32 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from tessera.data.fields import Field
+from tessera.data.schema import CASE_COORDINATES
 from tessera.errors import ConfigError, ValidityError
 from tessera.simulation.microstructure import Packing, Pore, SinglePore, pore_fraction
 from tessera.simulation.morphology import population, raster
 from tessera.simulation.morphology.image import Images
 from tessera.simulation.morphology.outlines import RoughPore, outline
 from tessera.simulation.morphology.population import Population
-from tessera.simulation.morphology.statistics import STATISTICS, measure
+from tessera.simulation.morphology.statistics import measure
 
 SPLITS = ("train", "validation", "test")
+SAID = CASE_COORDINATES | {
+    "asked_porosity": Field("area fraction of the pores that was asked", "1"),
+    "image": Field("name of the image file", "1"),
+    "image_sha256": Field("SHA-256 of the image file", "1"),
+    "image_row": Field("row of the image where the box begins, from below", "1"),
+    "image_column": Field("column of the image where the box begins", "1"),
+    "pore_share": Field("share of pore in a computed cell", "1"),
+    "diameter": Field("diameter of the disc of equal area", "m"),
+    "aspect": Field("length over width", "1"),
+    "angle": Field("direction of the length, from x", "rad"),
+    "roughness": Field("strength of the perturbation of the outline", "1"),
+    "correlation": Field("angle over which the perturbation is correlated", "rad"),
+    "centre_x": Field("centre along x", "m"),
+    "centre_y": Field("centre along y", "m"),
+}
 WHOLE = ("kind", "shape_seed")  # values of a pore that are whole numbers
 
 
@@ -110,8 +127,9 @@ def design(
     dataset = dataset.assign_coords(
         {each: ("case", np.array([case.said[each] for case in drawn])) for each in drawn[0].said}
     )
-    for each, what in STATISTICS.items():
-        dataset[each].attrs = {"long_name": what.long_name, "units": what.units}
+    for each, what in SAID.items():
+        if each in dataset.variables:
+            dataset[each].attrs = {"long_name": what.long_name, "units": what.units}
     return dataset
 
 

@@ -182,7 +182,7 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advan
         progress=advance,
         **study.solver.model_dump(),
     )
-    for name in ("case", "split", "particle_velocity", "seed", "porosity", "pores"):
+    for name in _said(drawn):
         result = result.assign_coords({name: drawn[name].values[()]})
     described = schema.describe(result)
     described.attrs |= _attrs(study, scale) | {
@@ -238,9 +238,14 @@ def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     return drawn
 
 
+def _said(drawn: xr.Dataset) -> list[str]:
+    """Return the names of what a design says of its cases and their data shall say as well."""
+    return [*schema.DESIGNED, *(name for name in schema.STATISTICS if name in drawn.coords)]
+
+
 def _designed(drawn: xr.Dataset) -> dict[str, tuple[str, np.ndarray]]:
     """Return what a design says of its cases, texts as plain arrays of them."""
-    values = {name: drawn[name].values for name in schema.DESIGNED}
+    values = {name: drawn[name].values for name in _said(drawn)}
     return {name: ("case", each.astype(str) if each.dtype.kind in "OSU" else each) for name, each in values.items()}
 
 

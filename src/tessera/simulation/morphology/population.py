@@ -116,9 +116,11 @@ class Population(NamedTuple):
 
     def _placed(self, rng: np.random.Generator, pores: list[RoughPore], box: tuple[float, float]) -> list[RoughPore]:
         """Return the pores that found room in a box (x, y) [m], with their centres."""
-        shapes = np.array([outline(pore) for pore in pores]).reshape(len(pores), -1, 2)
-        reach = np.hypot(shapes[..., 0], shapes[..., 1]).max(initial=0.0, axis=1)
-        bins = Bins(box, 2.0 * float(reach.mean() if len(pores) else 1.0) + self.gap, np.zeros_like(shapes), self.gap)
+        if not pores:
+            return []
+        shapes = np.array([outline(pore) for pore in pores])
+        reach = np.hypot(shapes[..., 0], shapes[..., 1]).max(axis=1)
+        bins = Bins(box, 2.0 * float(reach.mean()) + self.gap, np.zeros_like(shapes), self.gap)
         first = np.array([max(self.inlet, 0.5 * self.gap), 0.5 * self.gap])
         end = np.array(box) - 0.5 * self.gap
         placed: list[RoughPore] = []

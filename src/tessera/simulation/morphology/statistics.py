@@ -8,32 +8,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tessera.data.fields import Field
+from tessera.data.fields import STATISTICS
 from tessera.simulation.morphology.gaps import nearest
 from tessera.simulation.morphology.outlines import joined, moments
 
-STATISTICS = {
-    "traced_pores": Field("number of outlines that were measured", "1"),
-    "diameter_mean": Field("mean diameter of the disc of equal area", "m"),
-    "diameter_deviation": Field("standard deviation of the diameter of the disc of equal area", "m"),
-    "aspect_ratio_mean": Field("mean length over width of the ellipse of equal second moments", "1"),
-    "aspect_ratio_deviation": Field("standard deviation of the aspect ratio", "1"),
-    "orientation": Field("mean direction of the length, an axis without sign, from x", "rad"),
-    "alignment": Field("mean of cos 2(direction - orientation): 0 any direction, 1 all the same", "1"),
-    "roughness_mean": Field("mean root mean square of the logarithm of the radius over that of the ellipse", "1"),
-    "roughness_deviation": Field("standard deviation of the roughness", "1"),
-    "gap_mean": Field("mean distance between an outline and its nearest neighbour", "m"),
-    "gap_least": Field("least distance between two outlines", "m"),
-}
+ROUND = 1.01  # aspect ratio below which an outline has no direction
 
 
-def measure(outlines: Sequence[np.ndarray]) -> dict[str, float]:
+def measure(outlines: Sequence[np.ndarray]) -> dict[str, float | int]:
     """Return the statistics of outlines (vertex, 2) [m], by the names of `STATISTICS`.
 
     Standard deviations are those of the pores themselves, not estimates for others. What no pore, or no second one,
-    decides is undefined.
+    decides is undefined; outlines as round as `ROUND` have no direction.
     """
-    found = dict.fromkeys(STATISTICS, math.nan) | {"traced_pores": float(len(outlines))}
+    found: dict[str, float | int] = dict.fromkeys(STATISTICS, math.nan) | {"traced_pores": len(outlines)}
     if not outlines:
         return found
     each = [moments(outline) for outline in outlines]
@@ -42,21 +30,21 @@ def measure(outlines: Sequence[np.ndarray]) -> dict[str, float]:
     aspects = np.sqrt([variances[1] / variances[0] for variances, _ in spectra])
     axes = np.array([math.atan2(directions[1, 1], directions[0, 1]) for _, directions in spectra])
     roughnesses = np.array([roughness(outline) for outline in outlines])
-    resultant = np.exp(2j * axes).mean()
-    found |= {
+    said: dict[str, np.floating] = {
         "diameter_mean": diameters.mean(),
         "diameter_deviation": diameters.std(),
         "aspect_ratio_mean": aspects.mean(),
         "aspect_ratio_deviation": aspects.std(),
-        "orientation": 0.5 * float(np.angle(resultant)) % math.pi,
-        "alignment": abs(resultant),
         "roughness_mean": roughnesses.mean(),
         "roughness_deviation": roughnesses.std(),
     }
+    if np.any(aspects >= ROUND):
+        resultant = np.exp(2j * axes[aspects >= ROUND]).mean()
+        said |= {"orientation": 0.5 * np.angle(resultant) % math.pi, "alignment": np.abs(resultant)}
     if len(outlines) > 1:
         gaps = neighbours(outlines)
-        found |= {"gap_mean": gaps.mean(), "gap_least": gaps.min()}
-    return {name: float(value) for name, value in found.items()}
+        said |= {"gap_mean": gaps.mean(), "gap_least": gaps.min()}
+    return found | {name: float(value) for name, value in said.items()}
 
 
 def roughness(outline: np.ndarray) -> float:
