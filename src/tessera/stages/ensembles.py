@@ -49,6 +49,8 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
     )
     section = {"seed": study.seed, "ensemble": what.model_dump()}
     drawn.attrs |= provenance(study.name, section, ("simulation",)) | {"scale": scale}
+    if "image" in drawn:
+        drawn.attrs["images"] = json.dumps(dict(zip(drawn["image"].values, drawn["image_sha256"].values, strict=True)))
     _report(drawn, scale, what)
     store.save_netcdf(drawn, out)
 
@@ -128,6 +130,8 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
             "largest_removed_energy_share": float(max(head["removed_energy_share"].values.max() for head in heads)),
         }
     )
+    if "images" in drawn.attrs:
+        together.attrs["images"] = drawn.attrs["images"]
     schema.check(together, str(out))
     ledger.write(out, {"core_seconds": ledger.total(shards, "core_seconds")})
     facts = {"scale": scale, **schema.facts(together)}
@@ -284,7 +288,7 @@ def _microstructure(what: Simulated) -> Any:
     if isinstance(pores, SinglePore):
         return microstructure.SinglePore(pores.diameter.bounds, pores.centre_x.bounds, pores.centre_y.bounds)
     if isinstance(pores, Image):
-        pictures = tuple(image.read(Path(path), pores.pore) for path in pores.images)
+        pictures = tuple(image.read(Path(path), pores.pore) for path in pores.images[: what.cases])
         return image.Images(pictures, pores.pixel_size, pores.fit, pores.offset)
     if isinstance(pores, Population):
         return population.Population(

@@ -181,6 +181,16 @@ class Study(Section):
                     break
         return found
 
+    def missing(self) -> str:
+        """Return in one line which image of an ensemble is not there; empty if all are."""
+        for scale in ("micro", "meso"):
+            for number, path in enumerate(
+                getattr(getattr(self.ensembles[scale], "microstructure", None), "images", ())
+            ):
+                if not Path(path).is_file():
+                    return f"ensembles.{scale}.microstructure.images.{number}: expected a file, got none at {path}"
+        return ""
+
     def runs(self, model: str) -> list[tuple[int, int]]:
         """Return the (meso cases, seed) pairs that a model is trained with."""
         sections: dict[str, Transfer | PARCv2Section | CNextSection] = {
