@@ -59,6 +59,7 @@ populations = st.builds(
     correlation=st.floats(0.15, 1.5),
     gap=st.floats(0.0, 5e-7),
     inlet=st.floats(0.0, 3e-6),
+    refuse=st.just(True),
 )
 
 

@@ -92,10 +92,10 @@ class Population(NamedTuple):
         return placed, porosity
 
     def _sizes(self, rng: np.random.Generator, area: float) -> np.ndarray:
-        """Return diameters [m], largest first, whose discs add up to an area [m2] as nearly as the last one can.
+        """Return diameters [m], largest first, whose discs add up to an area [m2] as nearly as the last ones can.
 
-        All but the last follow the distribution; the last is that of several that comes nearest, if any comes nearer
-        than none.
+        They follow the distribution up to the first that is too large. Of the rest each is that of several that comes
+        nearest, as long as one comes nearer than none.
         """
         sizes: list[float] = []
         while len(sizes) < MOST:
@@ -107,10 +107,14 @@ class Population(NamedTuple):
                 area = left
             else:
                 continue
-            last = self.diameter.draw(rng, LAST)
-            missing = np.abs(area - math.pi / 4.0 * last**2)
-            if missing.min() < area:
-                sizes.append(float(last[missing.argmin()]))
+            while area > 0.0:
+                last = self.diameter.draw(rng, LAST)
+                missing = area - math.pi / 4.0 * last**2
+                best = int(np.abs(missing).argmin())
+                if abs(missing[best]) >= area:
+                    break
+                sizes.append(float(last[best]))
+                area = missing[best]
             return np.sort(sizes)[::-1]
         raise ValidityError(f"population: expected at most {MOST} pores, got more; ask for larger ones")
 
