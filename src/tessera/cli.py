@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tessera import __version__
-from tessera.errors import DataError
+from tessera.errors import ConfigError, DataError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 fit_app = typer.Typer(no_args_is_help=True)
@@ -66,6 +66,8 @@ def check(
     from tessera.study import load
 
     study = load(files)
+    if missing := study.missing():
+        raise ConfigError(f"{', '.join(map(str, files))}: {missing}")
     if out is not None:
         stages.write_study(study, out)
     log = logging.getLogger("tessera")

@@ -1,4 +1,4 @@
-"""What is generated: the tables of keys, the JSON schema, and the tables of the data card.
+"""What is generated: the tables of keys, the JSON schema, the tables of the data card and of statistics.
 
 `make docs` runs this module and writes all of it anew; `test_documentation.py` keeps it equal.
 """
@@ -6,7 +6,7 @@
 import json
 from pathlib import Path
 
-from tessera.data.fields import FIELDS, SIMULATED
+from tessera.data.fields import FIELDS, SIMULATED, STATISTICS
 from tessera.formats.mapping import Mapping
 from tessera.study import Simulated, load, schema
 from tessera.study.table import markdown
@@ -16,6 +16,7 @@ README = REPOSITORY / "config" / "README.md"
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "study.schema.json"
 FORMATS = REPOSITORY / "docs" / "formats.md"
 CARD = REPOSITORY / "docs" / "data.md"
+MICROSTRUCTURES = REPOSITORY / "docs" / "microstructures.md"
 STUDIES = {"demo": [], "smoke": ["smoke.yaml"], "paper": ["paper.yaml"]}
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
 
@@ -27,6 +28,7 @@ def texts() -> dict[Path, str]:
         SCHEMA: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         FORMATS: _filled(FORMATS, {"keys": markdown(Mapping.model_json_schema())}),
         CARD: _filled(CARD, {"fields": _fields(), "ensembles": _ensembles()}),
+        MICROSTRUCTURES: _filled(MICROSTRUCTURES, {"statistics": _statistics()}),
     }
 
 
@@ -44,6 +46,11 @@ def _filled(path: Path, parts: dict[str, str]) -> str:
 def _fields() -> str:
     rows = [f"| `{name}` | {FIELDS[name].units} | {FIELDS[name].long_name} |" for name in SIMULATED]
     return "\n".join(["| Field | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _statistics() -> str:
+    rows = [f"| `{name}` | {what.units} | {what.long_name} |" for name, what in STATISTICS.items()]
+    return "\n".join(["| Name | Unit | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _ensembles() -> str:

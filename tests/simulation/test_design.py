@@ -48,6 +48,23 @@ def test_more_cases_leave_those_before_them_alone(drawn):
     np.testing.assert_array_equal(more.particle_velocity[:6], drawn.particle_velocity)
 
 
+def test_a_packing_is_what_it_always_was(drawn):
+    """Numbers of the first version: a study of then has the same pores now."""
+    first = designs.pores(drawn.sel(case=0))[0]
+    assert (len(designs.pores(drawn.sel(case=0))), first.kind, first.shape_seed) == (3, 0, 602058185)
+    assert first[2:] == pytest.approx(
+        (
+            1.573404823807134e-06,
+            1.5941226659576213,
+            1.2098038424459554,
+            0.40866119830331465,
+            8.57625763160291e-06,
+            3.4319528644223743e-06,
+        ),
+        rel=1e-12,
+    )
+
+
 @pytest.mark.parametrize("change", [{"seed": 21}, {"name": "micro"}])
 def test_another_seed_or_name_draws_other_pores(drawn, change):
     other = designs.design(**ASKED | {"cases": 4} | change)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tessera import invocation
 from tessera.study.reading import read
+from tests.study.test_microstructures import IMAGE, POPULATION
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEMO = read(CONFIG / "config.yaml")
@@ -28,7 +29,10 @@ LAWS = {  # with every key of each
     "products": {"kind": "jwl", "A": 858.0805e9, "B": 7.546531e9, "R1": 4.306, "R2": 0.8, "omega": 0.3},
     "reaction": {"kind": "one-step", "ln_z": 28.1, "activation": 142.7e3, "heat": 5.8576e6},
 }
-OTHER = {**DEMO, "material": {**DEMO["material"], **LAWS}}
+OTHER = copy.deepcopy(DEMO)  # the other laws, and the other kinds of microstructure
+OTHER["material"] |= LAWS
+OTHER["ensembles"]["micro"]["microstructure"] = IMAGE | {"images": [str(CONFIG / "config.yaml")], "offset": [0.0, 1e-6]}
+OTHER["ensembles"]["meso"]["microstructure"] = POPULATION
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 EXTREMES = [0, -1, 1, 2**31, 2**63, 2**64, 10**400, 1e308, 5e-324, -0.0, float("inf"), float("nan"), True, None, ""]
 PLAIN = st.one_of(st.sampled_from(EXTREMES), st.integers(), st.floats(), TEXT, st.booleans(), st.dates())
@@ -43,15 +47,16 @@ def places(content, path=()):
             yield from places(value, (*path, key))
 
 
-PLACES = sorted({*places(DEMO), *places(OTHER)}, key=str)
+PLACES = sorted(places(DEMO), key=str)
+INSIDE = [path for path in sorted(places(OTHER), key=str) if {"microstructure", "material"} & {*path}]
 
 
 @st.composite
-def edited(draw):
-    """Return the demo study after a few edits: other values, keys that are gone, new, renamed or moved."""
-    content = copy.deepcopy(draw(st.sampled_from([DEMO, OTHER])))
+def edited(draw, study=DEMO, paths=PLACES):
+    """Return a study after a few edits: other values, keys that are gone, new, renamed or moved."""
+    content = copy.deepcopy(study)
     for _ in range(draw(st.integers(1, 3))):
-        *path, last = draw(st.sampled_from(PLACES))
+        *path, last = draw(st.sampled_from(paths))
         inside = content
         try:
             for key in path:
@@ -105,6 +110,13 @@ def test_an_edited_study_is_valid_or_refused_in_one_line(judged, content):
 
 
 @quickly
+@given(content=edited(OTHER, INSIDE))
+@example(content=OTHER)
+def test_an_edited_microstructure_is_valid_or_refused_in_one_line(judged, content):
+    judged(yaml.safe_dump(content, allow_unicode=True))
+
+
+@quickly
 @given(data=st.data())
 def test_a_study_file_with_other_characters_is_valid_or_refused_in_one_line(judged, data):
     text = (CONFIG / "config.yaml").read_text(encoding="utf-8")
@@ -116,6 +128,10 @@ def test_a_study_file_with_other_characters_is_valid_or_refused_in_one_line(judg
         )
         text = text[:start] + new * data.draw(st.integers(0, 3)) + text[stop:]
     judged(text)
+
+
+def test_a_study_of_other_microstructures_is_valid(judged):
+    assert judged(yaml.safe_dump(OTHER)) == 0
 
 
 def test_aliases_are_values_like_any_other(judged):

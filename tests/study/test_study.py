@@ -98,7 +98,7 @@ PORES = [
     ),
     ("micro", "centre_y.high", 5.0, "expected less than or equal to 1, got 5.0"),
     ("micro", "diameter.low", 1e-12, "expected at least a cell, 3.5e-08 m, got 1e-12"),
-    ("micro", "kind", "magic", "expected a kind of 'single-pore', 'packing', got 'magic'"),
+    ("micro", "kind", "magic", "expected a kind of 'single-pore', 'packing', 'population', 'image', got 'magic'"),
     ("meso", "porosity.high", 2.0, "expected less than or equal to 1, got 2.0"),
     ("meso", "smallest_diameter.low", -1e-6, "expected greater than 0, got -1e-06"),
     (

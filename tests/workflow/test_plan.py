@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.checkout import Checkout
+from tests.workflow.checkout import SMOKE, Checkout
 
 SMOKE_JOBS = {
     "design": 2,
@@ -156,3 +156,17 @@ def test_a_study_of_ones_own_runs_from_any_folder(checkout, tmp_path):
     assert result.returncode == 0, result.stdout
     assert "results/mine/report/index.html" in result.stdout
     assert "tokenizer" not in result.stdout.split("Job stats:")[1].split("\n\n")[0]
+
+
+def test_an_edited_image_draws_its_design_anew_and_what_follows(tmp_path):
+    copy, overlay = Checkout(tmp_path / "tessera", sources=False), [SMOKE, "studies/sem.yaml"]
+    (copy.folder / "studies").mkdir()
+    image = copy.folder / "studies" / "sem.pgm"
+    image.write_text("P2 2 2 1 0 1 1 1")
+    pores = "{kind: image, images: [sem.pgm], pixel_size: 4.0e-6, pore: dark, fit: tile}"
+    (copy.folder / "studies" / "sem.yaml").write_text(f"name: sem\nensembles: {{meso: {{microstructure: {pores}}}}}\n")
+    copy.pretend(overlay)
+    assert copy.planned(overlay=overlay) == {}
+    image.write_text("P2 2 2 1 0 1 1 0")
+    jobs = copy.planned(overlay=overlay)
+    assert (jobs["design"], jobs["cases"], jobs["ensemble"]) == (1, 2, 1)

@@ -148,6 +148,11 @@ def prediction_sources(wildcards):
     return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model])
 
 
+def images(wildcards):
+    """Return the images that a scale takes its pores from."""
+    return list(getattr(STUDY.ensembles[wildcards.scale].microstructure, "images", []))
+
+
 def shards(wildcards):
     """Return the manifests of all shards of a scale."""
     names = [f"{shard:04d}" for shard in range(STUDY.ensembles[wildcards.scale].shards)]

@@ -3,6 +3,8 @@
 
 rule design:
     """Seeded microstructures and splits of an ensemble."""
+    input:
+        images,
     output:
         "<results>/design/{scale}.nc",
     log:
@@ -17,7 +19,9 @@ rule design:
     params:
         study=STUDY_FILE,
         section=design_section,
-        sources=source_digest(*STORES, "simulation/design", "simulation/microstructure", "stages/ensembles"),
+        sources=source_digest(
+            *STORES, "simulation/design", "simulation/microstructure", "simulation/morphology", "stages/ensembles"
+        ),
     shell:
         "tessera design --study {params.study:q} --scale {wildcards.scale} --out {output:q} > {log:q} 2>&1"
 

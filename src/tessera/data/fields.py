@@ -25,3 +25,17 @@ FieldName = Literal[
 SIMULATED = ("temperature", "pressure", "microstructure", "velocity_x", "velocity_y")
 HELD = ("initial_microstructure",)  # does not change: models see it, none has to predict it
 assert get_args(FieldName) == tuple(FIELDS)
+
+STATISTICS = {  # of the pores of a case at the start, as measured
+    "traced_pores": Field("number of outlines that were measured", "1"),
+    "diameter_mean": Field("mean diameter of the disc of equal area", "m"),
+    "diameter_deviation": Field("standard deviation of the diameter of the disc of equal area", "m"),
+    "aspect_ratio_mean": Field("mean length over width of the ellipse of equal second moments", "1"),
+    "aspect_ratio_deviation": Field("standard deviation of the aspect ratio", "1"),
+    "orientation": Field("mean direction of the length, an axis without sign, from x", "rad"),
+    "alignment": Field("mean of cos 2(direction - orientation): 0 any direction, 1 all the same", "1"),
+    "roughness_mean": Field("mean root mean square of the logarithm of the radius over that of the ellipse", "1"),
+    "roughness_deviation": Field("standard deviation of the roughness", "1"),
+    "gap_mean": Field("mean distance between an outline and its nearest neighbour", "m"),
+    "gap_least": Field("least distance between two outlines", "m"),
+}

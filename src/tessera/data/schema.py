@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from tessera.data.fields import FIELDS, HELD, SIMULATED, Field
+from tessera.data.fields import FIELDS, HELD, SIMULATED, STATISTICS, Field
 from tessera.errors import DataError
 
 CONVENTIONS = "CF-1.11"
@@ -30,6 +30,7 @@ CASE_COORDINATES = {
     "seed": Field("seed of the case", "1"),
     "porosity": Field("area fraction of the pores at the start", "1"),
     "pores": Field("number of pores", "1"),
+    **STATISTICS,
 }
 NEEDED = ("case", "split")  # of these; what else there is depends on who made the data
 DESIGNED = ("case", "split", "particle_velocity", "seed", "porosity", "pores")
@@ -155,6 +156,7 @@ __all__ = [
     "NEEDED",
     "SIMULATED",
     "SPLITS",
+    "STATISTICS",
     "Field",
     "cell_size",
     "check",

@@ -93,6 +93,7 @@ UNITS = {
     "K": Unit(1.0, "K"),
     "Pa": Unit(1e9, "GPa"),
     "1": Unit(1.0, ""),
+    "rad": Unit(math.pi / 180.0, "°"),
     "m s-1": Unit(1e3, "km/s"),
     "kg m-3": Unit(1e3, "g/cm³"),
     "m": Unit(1e-6, "µm"),

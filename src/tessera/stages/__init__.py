@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from tessera.data import files, seals
-from tessera.study import Study
+from tessera.study import Study, places
 
 
 def write_study(study: Study, path: Path) -> None:
     """Write the resolved study as JSON with a checksum; JSON is YAML, so that every command can read it again."""
-    files.write_text(path, json.dumps(seals.sealed(study.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n")
+    content = places.kept(study.model_dump(mode="json"), path)
+    files.write_text(path, json.dumps(seals.sealed(content), indent=2, ensure_ascii=False) + "\n")

@@ -22,7 +22,10 @@ from tessera.physics import eos, reaction
 from tessera.provenance import digest, file_digest, provenance, source_digest
 from tessera.simulation import design as designs
 from tessera.simulation import microstructure, run
+from tessera.simulation.morphology import distributions, image, population
 from tessera.study import Imported, Simulated, Study
+from tessera.study.microstructures import Image, Population, SinglePore
+from tessera.study.section import Section
 
 SOURCES = ("physics", "simulation")
 log = logging.getLogger("tessera")
@@ -46,6 +49,9 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
     )
     section = {"seed": study.seed, "ensemble": what.model_dump()}
     drawn.attrs |= provenance(study.name, section, ("simulation",)) | {"scale": scale}
+    if "image" in drawn:
+        drawn.attrs["images"] = json.dumps(dict(zip(drawn["image"].values, drawn["image_sha256"].values, strict=True)))
+    _report(drawn, scale, what)
     store.save_netcdf(drawn, out)
 
 
@@ -124,6 +130,8 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
             "largest_removed_energy_share": float(max(head["removed_energy_share"].values.max() for head in heads)),
         }
     )
+    if "images" in drawn.attrs:
+        together.attrs["images"] = drawn.attrs["images"]
     schema.check(together, str(out))
     ledger.write(out, {"core_seconds": ledger.total(shards, "core_seconds")})
     facts = {"scale": scale, **schema.facts(together)}
@@ -190,7 +198,7 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advan
         progress=advance,
         **study.solver.model_dump(),
     )
-    for name in ("case", "split", "particle_velocity", "seed", "porosity", "pores"):
+    for name in _said(drawn):
         result = result.assign_coords({name: drawn[name].values[()]})
     described = schema.describe(result)
     described.attrs |= _attrs(study, scale) | {
@@ -246,9 +254,14 @@ def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     return drawn
 
 
+def _said(drawn: xr.Dataset) -> list[str]:
+    """Return the names of what a design says of its cases and their data shall say as well."""
+    return [*schema.DESIGNED, *(name for name in schema.STATISTICS if name in drawn.coords)]
+
+
 def _designed(drawn: xr.Dataset) -> dict[str, tuple[str, np.ndarray]]:
     """Return what a design says of its cases, texts as plain arrays of them."""
-    values = {name: drawn[name].values for name in schema.DESIGNED}
+    values = {name: drawn[name].values for name in _said(drawn)}
     return {name: ("case", each.astype(str) if each.dtype.kind in "OSU" else each) for name, each in values.items()}
 
 
@@ -281,10 +294,27 @@ def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) 
         raise DataError(f"{path}: expected a file of the {scale} scale, got one of {said.get('scale')!r}")
 
 
-def _microstructure(what: Simulated):
+def _microstructure(what: Simulated) -> Any:
+    """Return the microstructure that a section asks for; images are read."""
     pores = what.microstructure
-    if pores.kind == "single-pore":
+    if isinstance(pores, SinglePore):
         return microstructure.SinglePore(pores.diameter.bounds, pores.centre_x.bounds, pores.centre_y.bounds)
+    if isinstance(pores, Image):
+        pictures = tuple(image.read(Path(path), pores.pore) for path in pores.images[: what.cases])
+        return image.Images(pictures, pores.pixel_size, pores.fit, pores.offset)
+    if isinstance(pores, Population):
+        return population.Population(
+            porosity=pores.porosity.bounds,
+            tolerance=pores.tolerance,
+            diameter=_distribution(pores.diameter),
+            aspect=_distribution(pores.aspect),
+            orientation=_distribution(pores.orientation),
+            roughness=_distribution(pores.roughness),
+            correlation=pores.correlation,
+            gap=pores.gap,
+            inlet=pores.inlet,
+            refuse=pores.shortfall == "refuse",
+        )
     return microstructure.Packing(
         porosity=pores.porosity.bounds,
         smallest_diameter=pores.smallest_diameter.bounds,
@@ -292,6 +322,29 @@ def _microstructure(what: Simulated):
         gap=pores.gap,
         inlet=pores.inlet,
     )
+
+
+def _distribution(section: Section) -> Any:
+    values = section.model_dump()
+    return distributions.KINDS[values.pop("kind")](**values)
+
+
+def _report(drawn: xr.Dataset, scale: str, what: Simulated) -> None:
+    """Log what the cases are like, and of each that misses its porosity by how much."""
+    ranges = (
+        f"{name} {drawn[name].values.min():.4g} to {drawn[name].values.max():.4g}" for name in ("porosity", "pores")
+    )
+    log.info("%s: %d cases, %s", scale, drawn.sizes["case"], ", ".join(ranges))
+    if isinstance(what.microstructure, Population):
+        tolerance = what.microstructure.tolerance
+        for case, asked, reached in zip(
+            drawn["case"].values, drawn["asked_porosity"].values, drawn["porosity"].values, strict=True
+        ):
+            if abs(asked - reached) > tolerance:
+                said = (
+                    f"expected porosity {asked:.4f} within {tolerance:g}, got {reached:.4f}: {abs(asked - reached):.4f}"
+                )
+                log.warning("%s case %d: %s %s; kept", scale, case, said, "short" if reached < asked else "over")
 
 
 def _check_joined(shard: tuple[Path, str]) -> None:

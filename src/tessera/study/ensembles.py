@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -22,7 +21,8 @@ from pydantic import (
 from tessera.data import files
 from tessera.data.fields import SIMULATED
 from tessera.errors import DataError
-from tessera.study.section import Fraction, PositiveRange, Section, Share
+from tessera.study.microstructures import Microstructure
+from tessera.study.section import Fraction, PositiveRange, Section
 
 
 class Solver(Section):
@@ -34,57 +34,6 @@ class Solver(Section):
     jet_energy_cap: PositiveFloat = Field(
         description="Highest specific internal energy of material below half the solid's density [J/kg]; recorded."
     )
-
-
-class SinglePore(Section):
-    """One pore in each case, the building block."""
-
-    kind: Literal["single-pore"] = Field(description="Kind of microstructure.")
-    diameter: PositiveRange = Field(description="Equivalent diameter, drawn log-uniformly [m].")
-    centre_x: Share = Field(description="Centre along x, as a fraction of the length [1].")
-    centre_y: Share = Field(description="Centre along y, as a fraction of the height [1].")
-
-    def check(self, height: float, length: float, cell_size: float) -> None:
-        """Refuse pores that a box of this size [m] does not hold, or its cells do not show."""
-        _shown("diameter", self.diameter, cell_size)
-        for axis, size, centre in (("y", height, self.centre_y), ("x", length, self.centre_x)):
-            middle = min(max(0.5, centre.low), centre.high)
-            room = 2.0 * size * min(middle, 1.0 - middle)
-            if self.diameter.high > room:
-                raise ValueError(
-                    f"diameter.high: expected at most {room:.3g} m, for which there is room along {axis}, "
-                    f"got {self.diameter.high:.3g}"
-                )
-
-
-class Packing(Section):
-    """A random packing of pores that do not touch."""
-
-    kind: Literal["packing"] = Field(description="Kind of microstructure.")
-    porosity: Share = Field(description="Area fraction of the pores [1].")
-    smallest_diameter: PositiveRange = Field(description="Smallest equivalent diameter of a case [m].")
-    largest_diameter: PositiveRange = Field(description="Largest equivalent diameter of a case [m].")
-    gap: NonNegativeFloat = Field(description="Least solid between two pores [m].")
-    inlet: NonNegativeFloat = Field(description="Length free of pores behind the inlet [m].")
-
-    def check(self, height: float, length: float, cell_size: float) -> None:
-        """Refuse pores that a box of this size [m] does not hold, or its cells do not show."""
-        _shown("smallest_diameter", self.smallest_diameter, cell_size)
-        largest, least = self.largest_diameter.high, self.smallest_diameter.low
-        if largest < least:
-            raise ValueError(f"largest_diameter.high: expected at least the smallest, {least:.3g} m, got {largest:.3g}")
-        for name, value, most in (
-            ("inlet", self.inlet, length),
-            ("gap", self.gap, height),
-            ("largest_diameter.high", largest, min(height, length - self.inlet)),
-        ):
-            if value >= most:
-                raise ValueError(f"{name}: expected less than {most:.3g} m, for which there is room, got {value:.3g}")
-
-
-def _shown(name: str, diameter: PositiveRange, cell_size: float) -> None:
-    if diameter.low < cell_size:
-        raise ValueError(f"{name}.low: expected at least a cell, {cell_size:.3g} m, got {diameter.low:.3g}")
 
 
 class Split(Section):
@@ -112,7 +61,7 @@ class Simulated(Section):
     interval: PositiveFloat = Field(description="Time between two snapshots [s].")
     shard: PositiveInt = Field(description="Simulations that one job runs.")
     particle_velocity: PositiveRange = Field(description="Particle velocity behind the shock at the inlet [m/s].")
-    microstructure: Annotated[SinglePore | Packing, Field(discriminator="kind")] = Field(description="Pores.")
+    microstructure: Microstructure = Field(description="Pores.")
 
     @model_validator(mode="after")
     def _possible(self) -> "Simulated":
@@ -243,8 +192,6 @@ __all__ = [
     "Ensembles",
     "Fraction",
     "Imported",
-    "Packing",
     "Simulated",
-    "SinglePore",
     "Solver",
 ]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from tessera.data.fields import HELD
+from tessera.study import places
 from tessera.study.ensembles import Ensembles, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
@@ -181,6 +182,16 @@ class Study(Section):
                     break
         return found
 
+    def missing(self) -> str:
+        """Return in one line which image of an ensemble is not there; empty if all are."""
+        for scale in ("micro", "meso"):
+            for number, path in enumerate(
+                getattr(getattr(self.ensembles[scale], "microstructure", None), "images", ())
+            ):
+                if not Path(path).is_file():
+                    return f"ensembles.{scale}.microstructure.images.{number}: expected a file, got none at {path}"
+        return ""
+
     def runs(self, model: str) -> list[tuple[int, int]]:
         """Return the (meso cases, seed) pairs that a model is trained with."""
         sections: dict[str, Transfer | PARCv2Section | CNextSection] = {
@@ -218,5 +229,5 @@ def load(paths: Sequence[Path]) -> Study:
     """
     content: dict[str, Any] = {}
     for path in paths:
-        content = merge(content, read(path))
+        content = merge(content, places.opened(read(path), path))
     return validate(content, ", ".join(map(str, paths)))

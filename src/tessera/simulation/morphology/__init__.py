@@ -1,0 +1,1 @@
+"""Microstructures by their statistics or from images: outlines of pores, their places, their shares of cells."""
