@@ -339,6 +339,27 @@ def view(
 
 
 @app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
+    results: Annotated[Path, typer.Option("--results", help="Folder for the simulations; whole cases are kept.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the comparison lands, as JSON; figures beside it.")],
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Markdown page whose marked part becomes the tables.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few coarse cases, to see that it works.")] = False,
+    dask: Dask = None,
+) -> None:
+    """Compare simulations of a study with published ones."""
+    from tessera.data import workers
+    from tessera.stages import validation
+    from tessera.study import load
+
+    study = load(files)
+    with workers.hired(dask):
+        validation.validate(study, results, out, page, quick=quick)
+
+
+@app.command()
 def status(results: Results, as_json: AsJson = False) -> None:
     """Tell what of a study is done, running and failed, and how long is left."""
     from tessera.stages import status as about

@@ -314,6 +314,7 @@ def _microstructure(what: Simulated) -> Any:
             gap=pores.gap,
             inlet=pores.inlet,
             refuse=pores.shortfall == "refuse",
+            part=(pores.part.x.bounds, pores.part.y.bounds),
         )
     return microstructure.Packing(
         porosity=pores.porosity.bounds,
