@@ -27,6 +27,7 @@ from tessera.simulation.primitives import primitives
 WARMING = 60.0  # of a substep [K]
 SUBSTEPS = 60
 BURNT = 1e-5  # share of reacting species below which a cell is done [1]
+FAINT = np.float32(1e-14)  # second invariant of the stress over that of yield, below which there is none [1]
 FASTEST = np.float32(1e6)  # any signal beyond is nonsense [m/s]
 
 
@@ -79,19 +80,29 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
 
 
 @kernel
-def yield_row(strength, strong, rho, normal, across, shear, modulus):
-    """Return the stress of a row of cells radially to the yield surface; none where matter is thinner than `strong`."""
+def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
+    """Return the stress of a row of cells radially to the yield surface; none where matter is thinner than `strong`.
+
+    The shares of the stress that stay are written to `share`.
+    """
     limit = strength.yield_stress * strength.yield_stress / THREE
+    stiff = strength.modulus
     for i in range(rho.size):
         second = (normal[i] * normal[i] + across[i] * across[i]) + (normal[i] * across[i] + shear[i] * shear[i])
         allowed = limit * (rho[i] * rho[i])
-        share = math.sqrt(allowed / max(second, allowed))
-        solid = rho[i] > strong
-        share = share if solid else ZERO * strong
-        normal[i] *= share
-        across[i] *= share
-        shear[i] *= share
-        modulus[i] = strength.modulus if solid else ZERO * strong
+        left = math.sqrt(allowed / max(second, allowed))
+        share[i] = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
+        modulus[i] = stiff if rho[i] > strong else ZERO * strong
+    multiply_row(share, normal)
+    multiply_row(share, across)
+    multiply_row(share, shear)
+
+
+@kernel
+def multiply_row(share, values):
+    """Multiply a row of values."""
+    for i in range(values.size):
+        values[i] *= share[i]
 
 
 @kernel
@@ -136,6 +147,7 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, ca
                 state[8, j, :columns],
                 state[9, j, :columns],
                 state[10, j, :columns],
+                notes[1, :columns],
             )
         primitives(law, medium, state, j, columns, 1, 2, 0, stressed, line, 0)
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
