@@ -1,9 +1,7 @@
-"""What happens in each cell after the flow: it yields, burns, melts, is capped, is checked.
+"""What happens in each cell after the flow: it yields, burns, melts, is checked.
 
 The reaction is split from the flow at constant density, in substeps of at most 60 K. Cells that are surely
 cold are told by a bound that vectorises; the few others are solved one by one in double precision.
-Jets of under-dense matter that hit a wall heat single cells beyond any measure: two caps take that energy
-away, and what they took is returned.
 """
 
 import math
@@ -12,7 +10,6 @@ import numpy as np
 
 from tessera.physics.eos import (
     at_burnt,
-    energy_of_temperature,
     heat_capacity,
     pressure,
     temperature,
@@ -106,8 +103,8 @@ def multiply_row(share, values):
 
 
 @kernel
-def settle(state, law, reaction, strength, dt, columns, medium, half, strong, cap, jet_cap, line, notes, wrong):
-    """Burn, melt, cap and check the first `columns` columns.
+def settle(state, law, reaction, strength, dt, columns, medium, half, strong, line, notes, wrong):
+    """Let the first `columns` columns yield, burn and melt, and check them.
 
     Parameters
     ----------
@@ -116,27 +113,25 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, ca
     dt
         Time step [s].
     half
-        Density [kg/m3] below which nothing burns and `jet_cap` holds.
+        Density [kg/m3] below which nothing burns.
     strong
         Density [kg/m3] below which there is no strength.
-    cap, jet_cap
-        Highest temperature [K], highest specific internal energy of thin matter [J/kg].
     line, notes, wrong
         Rows (14, n), (2, n), (n) to write to; `wrong` tells columns with nonsense.
 
     Returns
     -------
-    The fastest signal [m/s], the energy that the caps took and that the reaction released [J/m3],
-    each summed over cells, and the number of cells that were warm enough to burn.
+    The fastest signal [m/s], the energy that the reaction released [J/m3], summed over cells, and the number of cells
+    that were warm enough to burn.
     """
-    taken, heat, warm = 0.0, 0.0, 0
+    heat, warm = 0.0, 0
     notes[0, :columns] = ZERO
     wrong[:columns] = 0
     stressed = state.shape[0] > 7
     ignited = ignition(reaction, 0.0)
-    watched = min(ignited, cap)
+    watched = ignited
     if stressed:
-        watched = min(watched, least_melting(strength.curve, 0.0))
+        watched = min(ignited, least_melting(strength.curve, 0.0))
     for j in range(state.shape[1]):
         if stressed:
             yield_row(
@@ -174,14 +169,9 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, ca
             bound,
         )
         for i in range(columns):
-            if bound[i] < watched and e[i] <= jet_cap:
+            if bound[i] < watched or r[i] < half:
                 continue
             rho, old = np.float64(r[i]), np.float64(e[i])
-            if rho < half:
-                if old > jet_cap:
-                    state[3, j, i] -= rho * (old - jet_cap)
-                    taken += rho * (old - jet_cap)
-                continue
             whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
             a, b, c = state[4, j, i] / whole, state[5, j, i] / whole, state[6, j, i] / whole
             new = old
@@ -191,16 +181,13 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, ca
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1
             heat += rho * (new - old)
-            here = at_burnt(law, burnt(1.0, a, b, c))
-            T = temperature(here, rho, new)
-            if cap < T:
-                capped = energy_of_temperature(here, rho, cap)
-                taken += rho * (new - capped)
-                new = capped
             state[3, j, i] += rho * (new - old)
-            if stressed and melting(strength.curve, rho, pressure(here, rho, new)) <= T:
-                state[7:, j, i] = ZERO
-    return np.max(notes[0, :columns]), taken, heat, warm
+            if stressed:
+                here = at_burnt(law, burnt(1.0, a, b, c))
+                T = temperature(here, rho, new)
+                if melting(strength.curve, rho, pressure(here, rho, new)) <= T:
+                    state[7:, j, i] = ZERO
+    return np.max(notes[0, :columns]), heat, warm
 
 
 __all__ = ["burn", "settle"]

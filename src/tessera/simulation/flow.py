@@ -19,7 +19,6 @@ SPREAD = 0.2  # largest viscosity x time step / (density x cell size^2), and the
 SLOWEST = 0.05  # least share of the Courant step that viscosity or conduction may ask for
 THIN, FLOOR, STRESSED, UNDERDENSE, STRONG = 0.02, 5e-5, 0.9, 0.5, 0.98  # shares of the solid's density
 SIDES = (grid.FED, grid.OPEN, grid.WALL)
-CONSERVED = ("mass", "momentum_x", "momentum_y", "energy")
 
 
 class Budget(NamedTuple):
@@ -31,14 +30,13 @@ class Budget(NamedTuple):
         Mass, momenta along x and y, and energy in the box (4,), per depth [kg/m], [kg/s], [J/m].
     inflow
         The same (4,), of all that has entered through the sides, less what has left.
-    released, removed
-        Energy that the reaction released, and that caps took [J/m].
+    released
+        Energy that the reaction released [J/m].
     """
 
     total: np.ndarray
     inflow: np.ndarray
     released: float
-    removed: float
 
 
 class Flow:
@@ -60,8 +58,6 @@ class Flow:
         A `Strength`, or none.
     spall
         Tension that opens a void [Pa]; 0 for matter that bears none.
-    temperature_cap, jet_energy_cap
-        Highest temperature [K], highest energy [J/kg] of matter below half the solid's density.
     sides
         What lies left, right, and above and below: of `grid.Side`; `FED` on the left only, and `PERIODIC` on the left
         only with the right.
@@ -86,8 +82,6 @@ class Flow:
         conductivity: float = 0.0,
         strength: Strength | None = None,
         spall: float = 0.0,
-        temperature_cap: float = np.inf,
-        jet_energy_cap: float = np.inf,
         sides: tuple[int, int, int] = SIDES,
         inlet: np.ndarray | Callable[[float], np.ndarray] | None = None,
         resting: int | None = None,
@@ -100,8 +94,8 @@ class Flow:
             raise ConfigError("sides: expected left and right both periodic or neither, got one")
         self.state, self.law, self.kinetics, self.case = state, law, kinetics, case
         self.viscosity, self.conductivity, self.cell_size, self.cfl = viscosity, conductivity, cell_size, cfl
-        self.temperature_cap, self.jet_energy_cap, self.sides = temperature_cap, jet_energy_cap, sides
-        self.time, self.steps, self.removed, self.released = 0.0, 0, 0.0, 0.0
+        self.sides = sides
+        self.time, self.steps, self.released = 0.0, 0, 0.0
         self.passed = np.zeros((4, 4))
         self._real = state.dtype.type
         self._law = of_precision(law, state.dtype)
@@ -118,7 +112,7 @@ class Flow:
         self._inlet = inlet if callable(inlet) else None
         self._fed = np.zeros(grid.WIDTH, state.dtype) if inlet is None or callable(inlet) else inlet
         columns = state.shape[2]
-        ahead = (0 if sides[0] == grid.FED else columns) if resting is None else resting
+        ahead = (0 if sides[0] in (grid.FED, grid.DRIVEN) else columns) if resting is None else resting
         self._columns = min(ahead + AHEAD, columns)
         self._work = scheme.workspace(columns, state.dtype)
         self._line = np.zeros((grid.WIDTH, columns), state.dtype)
@@ -174,18 +168,18 @@ class Flow:
         area = self.cell_size**2
         total = self.state[:4].sum(axis=(1, 2), dtype=np.float64)
         left, right, below, above = self.passed
-        return Budget(area * total, area * (left - right + below - above), area * self.released, area * self.removed)
+        return Budget(area * total, area * (left - right + below - above), area * self.released)
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return all that a flow must know, beside how it was made, to go on as if it had never stopped."""
-        numbers = np.array([self.time, self.removed, self.released, self._fastest])
+        numbers = np.array([self.time, self.released, self._fastest])
         counts = np.array([self.steps, self._columns, self._species], np.int64)
         return {"state": self.state, "passed": self.passed, "numbers": numbers, "counts": counts}
 
     def recall(self, memory: dict[str, np.ndarray]) -> None:
         """Go on from what `memory` returned."""
         self.state[...], self.passed[...] = memory["state"], memory["passed"]
-        self.time, self.removed, self.released, self._fastest = map(float, memory["numbers"])
+        self.time, self.released, self._fastest = map(float, memory["numbers"])
         self.steps, self._columns, self._species = map(int, memory["counts"])
 
     def _feed(self) -> None:
@@ -195,7 +189,7 @@ class Flow:
     def _time_step(self, until: float) -> float:
         careful = CAREFUL if self.steps < CAREFUL_STEPS else 1.0
         fastest = self._fastest
-        if self.sides[0] == grid.FED:
+        if self.sides[0] in (grid.FED, grid.DRIVEN):
             fastest = max(fastest, float(abs(self._fed[grid.U]) + self._fed[grid.SOUND]))
         courant = careful * self.cfl * self.cell_size / fastest
         limits = {"viscous": np.inf, "conductive": np.inf}
@@ -218,7 +212,7 @@ class Flow:
         return left if left <= dt else min(dt, 0.5 * left) if left < 2.0 * dt else dt
 
     def _settle(self, dt: float) -> float:
-        fastest, removed, released, warm = chemistry.settle(
+        fastest, released, warm = chemistry.settle(
             self.state,
             self._law,
             self.kinetics,
@@ -228,13 +222,10 @@ class Flow:
             self._medium,
             UNDERDENSE * self._solid,
             self._real(STRONG * self._solid),
-            self.temperature_cap,
-            self.jet_energy_cap,
             self._line,
             self._notes,
             self._wrong,
         )
-        self.removed += removed
         self.released += released
         if warm:
             self._species = 3
@@ -267,4 +258,4 @@ def last_moving(state, columns, slowest):
     return 0
 
 
-__all__ = ["CONSERVED", "Budget", "Flow"]
+__all__ = ["Budget", "Flow"]

@@ -66,17 +66,18 @@ class Primitive(IntEnum):
 
 
 class Side(IntEnum):
-    """What lies beyond a side of the box."""
+    """What lies beyond a side of the box: its last cell, a mirror, given values, the other side, a given velocity."""
 
     OPEN = 0
     WALL = 1
     FED = 2
     PERIODIC = 3
+    DRIVEN = 4
 
 
 RHO, U, V, ENERGY, P, SOUND, A, B, C, SNN, STT, SNT, MODULUS, IMPEDANCE = (int(row) for row in Primitive)
 WIDTH = len(Primitive)
-OPEN, WALL, FED, PERIODIC = (int(side) for side in Side)
+OPEN, WALL, FED, PERIODIC, DRIVEN = (int(side) for side in Side)
 
 
 def at_rest(
@@ -146,7 +147,7 @@ def fill_ends(line, cells, left, right, inlet):
             elif left == WALL:
                 values[GHOSTS - 1 - ghost] = values[GHOSTS + ghost]
             else:
-                values[ghost] = values[GHOSTS]
+                values[ghost] = inlet[U] if (left == DRIVEN) & (row == U) else values[GHOSTS]
             if right == PERIODIC:
                 values[last + 1 + ghost] = values[GHOSTS + ghost]
             else:

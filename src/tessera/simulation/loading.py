@@ -21,6 +21,15 @@ class Piston(NamedTuple):
     velocity: float
 
 
+class Inflow(NamedTuple):
+    """Matter in the state of the first cell is fed at a velocity [m/s]: an inlet that prescribes nothing else.
+
+    What the start heats in the first cell enters for ever: the layer that has entered is hotter than what was shocked.
+    """
+
+    velocity: float
+
+
 class PressureHistory(NamedTuple):
     """Matter at a pressure that changes in time is fed, in its state on the principal Hugoniot.
 
@@ -53,7 +62,7 @@ class Flyer(NamedTuple):
     thickness: float
 
 
-Loading = Piston | PressureHistory | Flyer
+Loading = Piston | Inflow | PressureHistory | Flyer
 
 
 class Start(NamedTuple):
@@ -113,9 +122,10 @@ def start(
         flying[grid.Conserved.E] += 0.5 * flying[grid.Conserved.RHO] * loading.velocity**2
         return Start(state, grid.OPEN, None, lead, lead)
     state = grid.at_rest(solid, law, dtype, strong=strong, temperature=temperature)
-    if isinstance(loading, Piston):
+    if isinstance(loading, Piston | Inflow):
+        left = grid.FED if isinstance(loading, Piston) else grid.DRIVEN
         inlet = grid.feed(law, loading.velocity, dtype, strength=strength, temperature=temperature)
-        return Start(state, grid.FED, inlet, 0, 0)
+        return Start(state, left, inlet, 0, 0)
     return Start(state, grid.FED, _history(loading, law, strength, temperature), 0, 0)
 
 
@@ -123,7 +133,7 @@ def particle_velocity(
     loading: Loading, law: Any, strength: Strength | None = None, temperature: float | None = None
 ) -> float:
     """Return the particle velocity [m/s] behind the strongest shock that a loading drives into the solid."""
-    if isinstance(loading, Piston):
+    if isinstance(loading, Piston | Inflow):
         return loading.velocity
     if isinstance(loading, Flyer):
         return 0.5 * loading.velocity
@@ -161,4 +171,4 @@ def _history(
     return inlet
 
 
-__all__ = ["Flyer", "Loading", "Piston", "PressureHistory", "Start", "particle_velocity", "start"]
+__all__ = ["Flyer", "Inflow", "Loading", "Piston", "PressureHistory", "Start", "particle_velocity", "start"]

@@ -94,7 +94,7 @@ def share_row(r, amount, share):
 def stress_row(
     r, carried_normal, carried_across, carried_shear, stiff, normal, across, shear, modulus, impedance, p, c
 ):
-    """Write stress, modulus and shear impedance of a row of cells, and turn pressure and sound speed to the normal's."""
+    """Write stress, modulus and shear impedance of a row of cells; make pressure and speed those of the normal."""
     for i in range(r.size):
         inverse = ONE / r[i]
         normal[i], across[i] = carried_normal[i] * inverse, carried_across[i] * inverse

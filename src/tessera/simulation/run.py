@@ -17,11 +17,12 @@ import safetensors.numpy
 import xarray as xr
 
 from tessera.data import files
+from tessera.data.fields import ACCOUNT
 from tessera.errors import ConfigError, ValidityError
 from tessera.physics import eos
 from tessera.physics.strength import Strength
 from tessera.simulation import grid
-from tessera.simulation.flow import CONSERVED, Flow
+from tessera.simulation.flow import Flow
 from tessera.simulation.loading import Loading, start
 from tessera.simulation.snapshot import Fields, fields
 
@@ -103,8 +104,6 @@ def simulate(
     keeper: Keeper | None = None,
     cfl: float = 0.7,
     precision: str = "float32",
-    temperature_cap: float | None = None,
-    jet_energy_cap: float | None = None,
 ) -> xr.Dataset:
     """Simulate one case.
 
@@ -136,14 +135,13 @@ def simulate(
         Called after each snapshot but the first.
     keeper
         Keeps checkpoints, and takes up the case where the last one was written.
-    cfl, precision, temperature_cap, jet_energy_cap
-        Courant number [1], type of the kernels, caps [K] and [J/kg] or none.
+    cfl, precision
+        Courant number [1], type of the kernels.
 
     Returns
     -------
     The fields of the dataset contract (time, y, x), and the account of the box (time,), see `flow.Budget`, with
-    attributes `core_seconds` (processor time without compilation), `steps`, and `removed_energy_share`, what the caps
-    took of the energy that the reaction released and that entered.
+    attributes `core_seconds` (processor time without compilation) and `steps`.
 
     Raises
     ------
@@ -170,8 +168,6 @@ def simulate(
             conductivity=conductivity,
             strength=strength,
             spall=spall,
-            temperature_cap=np.inf if temperature_cap is None else temperature_cap,
-            jet_energy_cap=np.inf if jet_energy_cap is None else jet_energy_cap,
             sides=(begun.left, grid.OPEN, SIDES[sides]),
             inlet=begun.inlet,
             resting=begun.resting,
@@ -209,28 +205,14 @@ def simulate(
             "x": (np.arange(nx) + 0.5) * cell_size * refine,
         }
         | {name: ("time", values) for name, values in zip(ACCOUNT, np.stack(budgets).T, strict=True)},
-        attrs={"core_seconds": spent, "steps": flow.steps, "removed_energy_share": _removed_share(flow)},
+        attrs={"core_seconds": spent, "steps": flow.steps},
     )
-
-
-ACCOUNT = (
-    *(f"total_{name}" for name in CONSERVED),
-    *(f"inflow_{name}" for name in CONSERVED),
-    "released_energy",
-    "removed_energy",
-)
 
 
 def _account(flow: Flow) -> np.ndarray:
     """Return the values of `ACCOUNT`."""
     held = flow.budget()
-    return np.array([*held.total, *held.inflow, held.released, held.removed])
-
-
-def _removed_share(flow: Flow) -> float:
-    """Return what the caps took of all the energy that was in the box, entered or was released."""
-    held = flow.budget()
-    return held.removed / (held.total[3] + held.removed) if held.total[3] > 0.0 else 0.0
+    return np.array([*held.total, *held.inflow, held.released])
 
 
 def _compile(flow_of: Callable[[np.ndarray], Flow], observed: Callable[[Flow], Fields]) -> None:
@@ -240,4 +222,4 @@ def _compile(flow_of: Callable[[np.ndarray], Flow], observed: Callable[[Flow], F
     small.advance(1e-15)
 
 
-__all__ = ["ACCOUNT", "SIDES", "Fields", "Flow", "Keeper", "ValidityError", "fields", "simulate"]
+__all__ = ["SIDES", "Fields", "Flow", "Keeper", "ValidityError", "fields", "simulate"]

@@ -65,7 +65,7 @@ def _mean(values: np.ndarray, refine: int) -> np.ndarray:
 
 @kernel
 def observe(state, law, thin, blurred, spall, cold, coldest, values):
-    """Write temperature, pressure, solid share and velocities of each cell; voids are as cold as the start."""
+    """Write temperature, pressure, solid share and velocities of each cell; less than half solid, it is a cold void."""
     for j in range(state.shape[1]):
         for i in range(state.shape[2]):
             rho = np.float64(state[0, j, i])
@@ -74,9 +74,10 @@ def observe(state, law, thin, blurred, spall, cold, coldest, values):
             here = eos.at_burnt(law, burnt(rho, state[4, j, i], state[5, j, i], state[6, j, i]))
             moved = 1.0 if blurred == 0.0 else min(rho / blurred, 1.0)
             stretched = eos.tension(here, rho, e)
-            values[0, j, i] = eos.temperature(here, rho, e) if rho >= thin else cold
             values[1, j, i] = stretched if stretched >= -spall else 0.0
-            values[2, j, i] = eos.solid_fraction(here, rho, e)
+            share = eos.solid_fraction(here, rho, e)
+            values[0, j, i] = eos.temperature(here, rho, e) if (rho >= thin) & (share >= 0.5) else cold
+            values[2, j, i] = share
             values[3, j, i] = u * moved
             values[4, j, i] = v * moved
 
