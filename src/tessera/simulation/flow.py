@@ -131,10 +131,10 @@ class Flow:
         ValidityError
             The state is nonsense, or viscosity or conduction ask for steps that would never end.
         """
+        self._feed()
         dt = self._time_step(until)
         ratio = dt / self.cell_size
         shear = self.viscosity / self.cell_size
-        self._feed()
         scheme.flow(
             self.state,
             self._law,
