@@ -151,7 +151,7 @@ def counted(study: Study, jobs: dict[int, Job]) -> dict[str, int]:
     found = {"of_shards": 0, "of_stores": 0, "without_sharding": 0}
     for scale in CASE_SECONDS:
         what = study.ensembles[scale]
-        shape = (what.cases, what.snapshots, *what.stored_cells)
+        shape = (what.cases, what.snapshots, *what.cells)
         field = xr.DataArray(da.zeros(shape, dtype="float32", chunks=-1), dims=schema.DIMS, name="field")
         found["of_shards"] += 4 * what.shards  # cases, manifest, log, benchmark
         found["of_stores"] += len(what.fields) * (1 + len(list(shards.places(field))))
@@ -179,18 +179,18 @@ def write_ensemble(folder: Path, study: Study, count: int, size: int) -> list[Pa
     small = load([folder / "study.json"])
     ensembles.draw_design(small, "micro", folder / "design.nc")
     drawn = store.open_netcdf(folder / "design.nc")
-    shape, found = (what.snapshots, *what.stored_cells), []
+    shape, found = (what.snapshots, *what.cells), []
     for number, start in enumerate(range(0, count, size)):
         shard, chosen = folder / f"shard_{number:04d}.json", drawn.isel(case=slice(start, start + size))
         names = {name: ("case", chosen[name].values) for name in schema.DESIGNED}
         axes = {
             "time": np.arange(shape[0]) * what.interval,
-            "y": (np.arange(shape[1]) + 0.5) * what.stored_cell_size,
-            "x": (np.arange(shape[2]) + 0.5) * what.stored_cell_size,
+            "y": (np.arange(shape[1]) + 0.5) * what.cell_size,
+            "x": (np.arange(shape[2]) + 0.5) * what.cell_size,
         }
         numbers = chosen["case"].values.tolist()
         made = (
-            shock(0.1, shape, case).assign(key="0", core_seconds=1.0, removed_energy_share=0.0, steps=1)
+            shock(0.1, shape, case).assign(key="0", core_seconds=1.0, steps=1)
             for case in numbers
         )
         like = schema.describe(xr.Dataset(coords=axes | names))

@@ -20,6 +20,7 @@ from tessera.data import files
 from tessera.physics import eos, reaction
 from tessera.provenance import git_revision, versions
 from tessera.simulation import design, grid, run
+from tessera.simulation.loading import Piston
 from tessera.simulation.microstructure import Packing, SinglePore
 
 OUT = Path(__file__).parents[1] / "build" / "benchmarks" / "solver.json"
@@ -63,7 +64,7 @@ def measure(name: str, scale: Scale) -> dict[str, Any]:
         cell_size=scale.cell_size,
         snapshots=scale.snapshots,
         interval=scale.interval,
-        average=2,
+        refine=2,
         particle_velocity=(1000.0, 1000.0),
         microstructure=scale.microstructure,
     ).isel(case=0)
@@ -72,11 +73,11 @@ def measure(name: str, scale: Scale) -> dict[str, Any]:
         law=eos.mie_gruneisen(**HMX),
         reaction=reaction.Tarver(),
         viscosity=0.05,
-        particle_velocity=1000.0,
+        loading=Piston(1000.0),
         cell_size=scale.cell_size,
         snapshots=scale.snapshots,
         interval=scale.interval,
-        average=2,
+        refine=2,
     )
     cells, steps, seconds = scale.cells[0] * scale.cells[1], done.attrs["steps"], done.attrs["core_seconds"]
     kernels, peer = (cells * BLAST_STEPS / spent for spent in blast_seconds(scale.cells))

@@ -63,8 +63,8 @@ def _ensembles() -> str:
             assert isinstance(what, Simulated)
             split = f"{what.split.train} / {what.split.validation} / {what.split.test}"
             rows.append(
-                f"| {name} | {scale} | {what.cases} ({split}) | {what.stored_cells[0]} x {what.stored_cells[1]} "
-                f"| {what.stored_cell_size * 1e9:.4g} nm | {what.snapshots} every {what.interval * 1e9:.4g} ns "
+                f"| {name} | {scale} | {what.cases} ({split}) | {what.cells[0]} x {what.cells[1]} "
+                f"| {what.cell_size * 1e9:.4g} nm | {what.snapshots} every {what.interval * 1e9:.4g} ns "
                 f"| {what.microstructure.kind} |"
             )
     return "\n".join(rows) + "\n"

@@ -18,7 +18,7 @@ ASKED = {
     "cell_size": 1e-7,
     "snapshots": 5,
     "interval": 1e-10,
-    "average": 2,
+    "refine": 2,
     "particle_velocity": (800.0, 1200.0),
     "microstructure": PACKING,
 }

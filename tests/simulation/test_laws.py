@@ -5,6 +5,7 @@ import pytest
 
 from tessera.physics import eos, reaction
 from tessera.simulation import grid, run
+from tessera.simulation.loading import Piston
 from tests.physics.materials import BIRCH, HMX, LINEAR, MIXTURE, PRODUCTS, WATER
 from tests.simulation.flows import FED, INERT, OPEN, TARVER, WALL, conserved, flow, pore, primitive, until
 
@@ -89,7 +90,7 @@ def test_a_case_of_every_law_ends_with_finite_fields(law):
         law=law,
         reaction=TARVER if law is not WATER else INERT,
         viscosity=0.05,
-        particle_velocity=1000.0,
+        loading=Piston(1000.0),
         cell_size=3.5e-8,
         snapshots=3,
         interval=7e-11,

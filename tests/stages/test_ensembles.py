@@ -56,11 +56,11 @@ def test_the_ensemble_keeps_the_schema_and_says_where_it_is_from(study, made):
     assert dict(dataset.sizes) == {
         "case": what.cases,
         "time": what.snapshots,
-        "y": what.stored_cells[0],
-        "x": what.stored_cells[1],
+        "y": what.cells[0],
+        "x": what.cells[1],
     }
     assert schema.interval(dataset) == pytest.approx(what.interval)
-    assert schema.cell_size(dataset) == pytest.approx(what.stored_cell_size)
+    assert schema.cell_size(dataset) == pytest.approx(what.cell_size)
     assert {"study", "section_digest", "source_digest", "version", "git_revision", "versions"} <= set(dataset.attrs)
     counts = dict(zip(*np.unique(dataset.split.values, return_counts=True), strict=True))
     assert counts == what.split.model_dump()
@@ -140,7 +140,7 @@ def alone(out):
     for case in (0, 1):
         with xr.open_dataset(out.with_suffix(".nc"), decode_timedelta=False) as joined:
             one = joined.isel(case=case).load()
-        said = {name: one[name].item() for name in ("key", "removed_energy_share", "steps")}
+        said = {name: one[name].item() for name in ("key", "steps")}
         store.save_netcdf(one.drop_vars([*said]).assign_attrs(said), out.with_name(f"case_{case:04d}.nc"))
     out.unlink()
 
@@ -245,7 +245,7 @@ def test_a_shard_that_is_missing_is_noticed(study, made, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_interrupted_simulation_leaves_whole_cases_and_carries_on(tmp_path, number, code):
-    finer = "ensembles: {meso: {cells: [192, 256], cell_size: 8.04e-8, average: 2}}"  # seconds a case
+    finer = "ensembles: {meso: {cells: [96, 128], cell_size: 1.608e-7, refine: 2}}"  # seconds a case
     (tmp_path / "finer.yaml").write_text(finer)
     study = load([CONFIG / "config.yaml", CONFIG / "smoke.yaml", tmp_path / "finer.yaml"])
     write_study(study, tmp_path / "study.json")

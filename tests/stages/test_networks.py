@@ -138,7 +138,7 @@ def test_latents_of_training_cases_are_white(study, made):
     for field in study.tokenizer.fields:
         values = chosen[f"{field}_mean"]
         assert values.dims == ("case", "time", "token_y", "token_x", "channel")
-        assert values.sizes["token_x"] * unit == study.ensembles.micro.stored_cells[1]
+        assert values.sizes["token_x"] * unit == study.ensembles.micro.cells[1]
         np.testing.assert_allclose(values.mean(("case", "time", "token_y", "token_x")), 0.0, atol=1e-3)
         np.testing.assert_allclose(values.std(("case", "time", "token_y", "token_x")), 1.0, atol=1e-2)
 

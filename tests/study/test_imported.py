@@ -48,7 +48,7 @@ def test_one_key_takes_the_place_of_a_simulated_ensemble(study, imported, tmp_pa
     found = study(ensembles=scales(meso=imported()))
     meso = found.ensembles.meso
     assert isinstance(meso, Imported) and isinstance(found.ensembles.micro, Simulated)
-    assert (meso.stored_cells, meso.snapshots, meso.split.train) == ((16, 24), 8, 4)
+    assert (meso.cells, meso.snapshots, meso.split.train) == ((16, 24), 8, 4)
     assert found.able == found.models and found.left_out() == {}
     write_study(found, tmp_path / "study.json")
     again = load([tmp_path / "study.json"])
@@ -132,7 +132,7 @@ def test_other_keys_beside_an_import_are_refused(study, imported):
 def test_cells_that_a_tokenizer_does_not_divide_matter_to_tessera_alone(study, tmp_path):
     dataset = shocked(cases=6, snapshots=8, ny=15, nx=24)
     store.save_zarr(dataset, tmp_path / "odd.json", schema.facts(dataset))
-    with pytest.raises(ConfigError, match=r"ensembles\.meso\.cells: expected stored cells that tokenizer"):
+    with pytest.raises(ConfigError, match=r"ensembles\.meso\.cells: expected cells that tokenizer"):
         study(ensembles=scales(meso=tmp_path / "odd.json"))
     assert study(ensembles=scales(meso=tmp_path / "odd.json"), models=["cnext"]).able == ("cnext",)
 

@@ -55,13 +55,21 @@ MISTAKES = [
     ("ensembles.meso.snapshots", 12, "ensembles.meso.snapshots: expected a duration of at least 7.78e-09 s"),
     (
         "ensembles.micro.cells",
-        [160, 260],
-        "ensembles.micro.cells: expected stored cells that tokenizer.downsampling",
+        [80, 130],
+        "ensembles.micro.cells: expected cells that tokenizer.downsampling",
     ),
+    ("ensembles.micro.refine", 0, "ensembles.micro.refine: expected greater than 0, got 0"),
     (
-        "ensembles.micro.cells",
-        [160, 257],
-        "ensembles.micro.cells: expected a multiple of average = 2 along x, got 257",
+        "ensembles.micro.loading",
+        {"kind": "flyer", "velocity": {"low": 2000.0, "high": 2000.0}, "thickness": 1e-6},
+        "ensembles.micro.particle_velocity: expected either it or loading, got both",
+    ),
+    ("ensembles.micro.particle_velocity", None, "particle_velocity: expected either it or loading, got neither"),
+    ("ensembles.micro.sides", "closed", "ensembles.micro.sides: expected 'symmetric', 'periodic' or 'open'"),
+    (
+        "material.strength",
+        {"melting": {"kind": "lindemann"}},
+        "material.strength.melting: expected a kind of 'kraut-kennedy', 'simon-glatzel', 'never'",
     ),
     ("tokenizer.widths", [8] * 5, "tokenizer.widths: expected 4 or fewer numbers for downsampling 8"),
     ("tokenizer.training.budget", {}, "tokenizer.training.budget: expected either updates or core_seconds"),
@@ -86,7 +94,6 @@ MISTAKES = [
     ("tokenizer.training.betas", [0.9, 1.0], "tokenizer.training.betas.1: expected less than 1, got 1.0"),
     ("dynamics.decoupled.training.horizons", [{"until": 1.0, "steps": [19]}], "expected at most 18 steps, got 19"),
     ("evaluation.start", 30, "evaluation.start: expected a snapshot before the last of micro, 19, got 30"),
-    ("solver.temperature_cap", 300.0, "solver.temperature_cap: expected more than material.eos.temperature, 300 K"),
 ]
 PORES = [
     ("micro", "diameter.high", 1e-4, "expected at most 5.6e-06 m, for which there is room along y, got 0.0001"),

@@ -121,7 +121,7 @@ def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):
             "ensembles.micro.split: expected at most 24 cases together",
         ),
         (
-            "ensembles: {micro: {cells: [160, 260]}}",
+            "ensembles: {micro: {cells: [80, 130]}}",
             "expected stored cells that tokenizer.downsampling = 8 divides",
         ),
         ("ensembles: {meso: {snapshots: 12}}", "ensembles.meso.snapshots: expected a duration of at least"),

@@ -15,9 +15,9 @@ SOURCE = (
 )
 LICENCE = "CC-BY-4.0"
 LIMITS = (
-    "Two-dimensional: pores are cylinders. No strength, no heat conduction, no tension beyond the pressure floor, no "
-    "melting. Products obey the law of the solid unless the study names one. Temperature and jet energy are capped; "
-    "what the caps remove is recorded (largest_removed_energy_share). Hotspot temperatures are not converged at the "
+    "Two-dimensional: pores are cylinders. Strength, heat conduction and tension act only where the study asks for "
+    "them; melting takes no heat. Products obey the law of the solid unless the study names one. Matter that burns in "
+    "a jet can be hotter than any that was measured, in single cells. Hotspot temperatures are not converged at the "
     "stored resolution. The material is isotropic. Not calibrated against experiments of a certain sample."
 )
 

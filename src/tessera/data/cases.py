@@ -17,7 +17,7 @@ import xarray as xr
 from tessera.data import files, schema, store
 from tessera.errors import DataError
 
-SAID = ("key", "removed_energy_share", "steps")  # what a case says of itself, beside its fields
+SAID = ("key", "steps")  # what a case says of itself, beside its fields
 _ALONE = Lock()  # the library of netCDF is not safe in threads
 log = logging.getLogger("tessera")
 
@@ -69,21 +69,22 @@ def join(shard: Path, like: xr.Dataset, keys: Mapping[int, str]) -> dict[str, li
             one = kept(shard, case, key)
             if one is None:
                 raise DataError(f"{place(shard, case)}: expected a finished case, found none; run it again")
-            yield one.assign({name: one.attrs[name] for name in SAID if name in one.attrs})
+            account = [name for name in schema.ACCOUNT if name in one.coords]
+            yield one.reset_coords(account).assign({name: one.attrs[name] for name in SAID if name in one.attrs})
 
     with_axes = next(finished())
     axes = {name: with_axes[name].variable for name in schema.COORDINATES}
     extremes = store.stream_netcdf(like.assign_coords(axes), finished(), joined(shard))
     for case in keys:
         files.remove(place(shard, case))
-    return extremes
+    return {name: found for name, found in extremes.items() if name in schema.FIELDS}
 
 
 def head(path: Path) -> xr.Dataset:
-    """Return what joined cases say beside the values of their fields, which stay on disk."""
+    """Return what joined cases say, their accounts too, beside the values of their fields, which stay on disk."""
     try:
         with _ALONE, xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, cache=False) as file:
-            return file.assign({name: axis.load() for name, axis in file.variables.items() if axis.ndim < 2})
+            return file.assign({name: axis.load() for name, axis in file.variables.items() if axis.ndim < 3})
     except (OSError, RuntimeError, ValueError) as error:
         raise DataError(f"{path}: expected a whole netCDF file, got {files.short(error)}") from None
 
@@ -121,4 +122,5 @@ def _among(path: Path, case: int) -> xr.Dataset | None:
             return None
         one = file.isel(case=int(rows[0])).load()
     said = {name: one[name].item() for name in SAID if name in one}
-    return one.drop_vars([*said]).assign_attrs(said)
+    account = [name for name in schema.ACCOUNT if name in one]
+    return one.drop_vars([*said]).set_coords(account).assign_attrs(said)

@@ -39,3 +39,17 @@ STATISTICS = {  # of the pores of a case at the start, as measured
     "gap_mean": Field("mean distance between an outline and its nearest neighbour", "m"),
     "gap_least": Field("least distance between two outlines", "m"),
 }
+_HELD = {
+    "mass": ("mass", "kg m-1"),
+    "momentum_x": ("momentum along x", "kg s-1"),
+    "momentum_y": ("momentum along y", "kg s-1"),
+    "energy": ("energy, without that of chemical bonds", "J m-1"),
+}
+ACCOUNT = {  # of the computed box, per depth: total = first total + inflow, and energy also what was released
+    **{f"total_{name}": Field(f"{what} in the box", units) for name, (what, units) in _HELD.items()},
+    **{
+        f"inflow_{name}": Field(f"{what} that entered through the sides, less what left", units)
+        for name, (what, units) in _HELD.items()
+    },
+    "released_energy": Field("energy that the reaction released", "J m-1"),
+}

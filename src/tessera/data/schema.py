@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from tessera.data.fields import FIELDS, HELD, SIMULATED, STATISTICS, Field
+from tessera.data.fields import ACCOUNT, FIELDS, HELD, SIMULATED, STATISTICS, Field
 from tessera.errors import DataError
 
 CONVENTIONS = "CF-1.11"
@@ -40,7 +40,7 @@ DIMS = ("case", "time", "y", "x")
 def describe(dataset: xr.Dataset) -> xr.Dataset:
     """Return the dataset with the CF attributes of each field and coordinate that it has."""
     described = dataset.copy()
-    for name, what in {**FIELDS, **COORDINATES, **CASE_COORDINATES}.items():
+    for name, what in {**FIELDS, **COORDINATES, **CASE_COORDINATES, **ACCOUNT}.items():
         if name in described.variables:
             described[name].attrs = {"long_name": what.long_name, "units": what.units}
     described.attrs["Conventions"] = CONVENTIONS
@@ -146,6 +146,7 @@ def interval(dataset: xr.Dataset) -> float:
 
 
 __all__ = [
+    "ACCOUNT",
     "CASE_COORDINATES",
     "CONVENTIONS",
     "COORDINATES",

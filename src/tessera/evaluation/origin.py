@@ -37,13 +37,13 @@ def section(stores: Mapping[str, xr.Dataset], settings: Mapping[str, Any], check
     return Section(
         "provenance",
         "Provenance",
-        _text(revision, stores, settings),
+        _text(revision, settings),
         [made, known],
         commands=_commands(revision, str(settings["name"])),
     )
 
 
-def _text(revision: str, stores: Mapping[str, xr.Dataset], settings: Mapping[str, Any]) -> list[str]:
+def _text(revision: str, settings: Mapping[str, Any]) -> list[str]:
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     text = [
         f"This page: revision {revision}, settings {digest(settings)}; {used}.",
@@ -53,12 +53,6 @@ def _text(revision: str, stores: Mapping[str, xr.Dataset], settings: Mapping[str
     ]
     if revision.endswith("+") or revision == "unknown":
         text.append("The sources were edited or have no history: the revision alone does not make this page again.")
-    key = "largest_removed_energy_share"
-    removed = [float(one.attrs[key]) for one in stores.values() if key in one.attrs]
-    if removed:
-        text.append(
-            f"The solver's caps removed at most {max(removed):.2%} of the energy that the shock brought into a case."
-        )
     return text
 
 

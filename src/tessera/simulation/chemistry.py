@@ -1,22 +1,30 @@
-"""What happens in each cell after the flow: it burns, it is capped, it is checked.
+"""What happens in each cell after the flow: it yields, burns, melts, is checked.
 
 The reaction is split from the flow at constant density, in substeps of at most 60 K. Cells that are surely
 cold are told by a bound that vectorises; the few others are solved one by one in double precision.
-Jets of under-dense matter that hit a wall heat single cells beyond any measure: two caps take that energy
-away, and what they took is returned.
 """
+
+import math
 
 import numpy as np
 
-from tessera.physics.eos import at_burnt, energy_of_temperature, heat_capacity, temperature, temperature_bound
-from tessera.physics.law import ZERO, kernel
+from tessera.physics.eos import (
+    at_burnt,
+    heat_capacity,
+    pressure,
+    temperature,
+    temperature_bound,
+)
+from tessera.physics.law import THREE, ZERO, kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
+from tessera.physics.strength import least_melting, melting
 from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
-from tessera.simulation.scheme import primitives
+from tessera.simulation.primitives import primitives
 
 WARMING = 60.0  # of a substep [K]
 SUBSTEPS = 60
 BURNT = 1e-5  # share of reacting species below which a cell is done [1]
+FAINT = np.float32(1e-14)  # second invariant of the stress over that of yield, below which there is none [1]
 FASTEST = np.float32(1e6)  # any signal beyond is nonsense [m/s]
 
 
@@ -69,31 +77,74 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
 
 
 @kernel
-def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, notes, wrong):
-    """Burn, cap and check the first `columns` columns.
+def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
+    """Return the stress of a row of cells radially to the yield surface; none where matter is thinner than `strong`.
+
+    The shares of the stress that stay are written to `share`.
+    """
+    limit = strength.yield_stress * strength.yield_stress / THREE
+    stiff = strength.modulus
+    for i in range(rho.size):
+        second = (normal[i] * normal[i] + across[i] * across[i]) + (normal[i] * across[i] + shear[i] * shear[i])
+        allowed = limit * (rho[i] * rho[i])
+        left = math.sqrt(allowed / max(second, allowed))
+        share[i] = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
+        modulus[i] = stiff if rho[i] > strong else ZERO * strong
+    multiply_row(share, normal)
+    multiply_row(share, across)
+    multiply_row(share, shear)
+
+
+@kernel
+def multiply_row(share, values):
+    """Multiply a row of values."""
+    for i in range(values.size):
+        values[i] *= share[i]
+
+
+@kernel
+def settle(state, law, reaction, strength, dt, columns, medium, half, strong, line, notes, wrong):
+    """Let the first `columns` columns yield, burn and melt, and check them.
 
     Parameters
     ----------
+    strength
+        A `Strength`; acts where the state has the rows of `Stress`.
     dt
         Time step [s].
     half
-        Density [kg/m3] below which nothing burns and `jet_cap` holds.
-    cap, jet_cap
-        Highest temperature [K], highest specific internal energy of thin matter [J/kg].
+        Density [kg/m3] below which nothing burns.
+    strong
+        Density [kg/m3] below which there is no strength.
     line, notes, wrong
-        Rows (9, n), (2, n), (n) to write to; `wrong` tells columns with nonsense.
+        Rows (14, n), (2, n), (n) to write to; `wrong` tells columns with nonsense.
 
     Returns
     -------
-    The fastest signal [m/s], the energy that the caps took and that the reaction released [J/m3],
-    each summed over cells, and the number of cells that were warm enough to burn.
+    The fastest signal [m/s], the energy that the reaction released [J/m3], summed over cells, and the number of cells
+    that were warm enough to burn.
     """
-    taken, heat, warm = 0.0, 0.0, 0
+    heat, warm = 0.0, 0
     notes[0, :columns] = ZERO
     wrong[:columns] = 0
-    watched = min(ignition(reaction, 0.0), cap)
+    stressed = state.shape[0] > 7
+    ignited = ignition(reaction, 0.0)
+    watched = ignited
+    if stressed:
+        watched = min(ignited, least_melting(strength.curve, 0.0))
     for j in range(state.shape[1]):
-        primitives(law, medium.floor, state, j, columns, 1, 2, 0, line, 0)
+        if stressed:
+            yield_row(
+                strength,
+                strong,
+                state[0, j, :columns],
+                state[7, j, :columns],
+                state[8, j, :columns],
+                state[9, j, :columns],
+                state[10, j, :columns],
+                notes[1, :columns],
+            )
+        primitives(law, medium, state, j, columns, 1, 2, 0, stressed, line, 0)
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
         check_row(
             state[0, j, :columns],
@@ -118,25 +169,25 @@ def settle(state, law, reaction, dt, columns, medium, half, cap, jet_cap, line, 
             bound,
         )
         for i in range(columns):
-            if bound[i] < watched and e[i] <= jet_cap:
+            if bound[i] < watched or r[i] < half:
                 continue
             rho, old = np.float64(r[i]), np.float64(e[i])
-            if rho < half:
-                if old > jet_cap:
-                    state[3, j, i] -= rho * (old - jet_cap)
-                    taken += rho * (old - jet_cap)
-                continue
             whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
             a, b, c = state[4, j, i] / whole, state[5, j, i] / whole, state[6, j, i] / whole
-            new, a, b, c = burn(law, reaction, rho, old, a, b, c, dt)
+            new = old
+            if bound[i] >= ignited:
+                new, a, b, c = burn(law, reaction, rho, old, a, b, c, dt)
             if new != old:
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1
             heat += rho * (new - old)
-            here = at_burnt(law, burnt(1.0, a, b, c))
-            if temperature(here, rho, new) > cap:
-                capped = energy_of_temperature(here, rho, cap)
-                taken += rho * (new - capped)
-                new = capped
             state[3, j, i] += rho * (new - old)
-    return np.max(notes[0, :columns]), taken, heat, warm
+            if stressed:
+                here = at_burnt(law, burnt(1.0, a, b, c))
+                T = temperature(here, rho, new)
+                if melting(strength.curve, rho, pressure(here, rho, new)) <= T:
+                    state[7:, j, i] = ZERO
+    return np.max(notes[0, :columns]), heat, warm
+
+
+__all__ = ["burn", "settle"]

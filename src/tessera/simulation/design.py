@@ -49,7 +49,7 @@ def design(
     cell_size: float,
     snapshots: int,
     interval: float,
-    average: int,
+    refine: int,
     particle_velocity: tuple[float, float],
     microstructure: SinglePore | Packing | Population | Images,
 ) -> xr.Dataset:
@@ -63,8 +63,8 @@ def design(
         How many, and how many of each serve for `train`, `validation` and `test`; what is left trains.
     cells, cell_size
         Computed cells (y, x) and their width [m].
-    snapshots, interval, average
-        What a simulation stores: snapshots, time between two [s], computed cells per stored one.
+    snapshots, interval, refine
+        What a simulation stores: snapshots, time between two [s], computed cells per stored one along y and x.
     particle_velocity
         Range [m/s], drawn uniformly.
     microstructure
@@ -121,7 +121,7 @@ def design(
             "cell_size": cell_size,
             "snapshots": snapshots,
             "interval": interval,
-            "average": average,
+            "refine": refine,
         },
     )
     dataset = dataset.assign_coords(

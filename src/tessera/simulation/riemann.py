@@ -1,4 +1,4 @@
-"""The flux through a row of faces: HLLC, with the pressure of the contact kept from turning negative.
+"""The flux through a row of faces: HLLC, with the pressure of the contact kept above a floor.
 
 Sums are ordered so that a mirrored flow has the exactly mirrored flux: a + b and b + a round alike,
 (a + b) + c and a + (b + c) do not.
@@ -8,22 +8,24 @@ References
 Toro, Spruce and Speares, Shock Waves 4 (1994) 25 (HLLC); Davis 1988 for the speeds of the outer waves.
 """
 
-from tessera.physics.law import HALF, ZERO, kernel
+from tessera.physics.law import HALF, ONE, ZERO, kernel
 
 
 @kernel
-def hllc_row(rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal, across, energy):
+def hllc_row(least, rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal, across, energy, through):
     """Write the flux through each face of a row.
 
     Parameters
     ----------
+    least
+        Lowest pressure [Pa].
     rl, ul, vl, el, pl, cl
         Density, velocity through and along the face, specific internal energy, pressure and sound speed
         before the face; shape (n,).
     rr, ur, vr, er, pr, cr
         The same behind the face.
-    mass, normal, across, energy
-        Written: flux of mass, of momentum through and along the face, of total energy.
+    mass, normal, across, energy, through
+        Written: flux of mass, of momentum through and along the face, of total energy; velocity through the face.
     """
     for i in range(mass.size):
         slow = min(ul[i] - cl[i], ur[i] - cr[i])
@@ -32,7 +34,7 @@ def hllc_row(rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal, acros
         mr = rr[i] * (fast - ur[i])
         contact = ((pr[i] - pl[i]) + (ml * ul[i] - mr * ur[i])) / (ml - mr)
         star = HALF * ((pl[i] + ml * (contact - ul[i])) + (pr[i] + mr * (contact - ur[i])))
-        star = max(star, ZERO)
+        star = max(star, least)
         before = contact >= ZERO
         rho, u, v = (rl[i] if before else rr[i]), (ul[i] if before else ur[i]), (vl[i] if before else vr[i])
         e, p = (el[i] if before else er[i]), (pl[i] if before else pr[i])
@@ -44,6 +46,7 @@ def hllc_row(rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal, acros
         speed = u if beyond else contact
         push = p if beyond else star
         flow = (rho if beyond else squeezed) * speed
+        through[i] = speed
         mass[i] = flow
         normal[i] = flow * speed + push
         across[i] = flow * v
@@ -71,3 +74,28 @@ def viscous_row(limit, thick, shear, rl, ul, vl, rr, ur, vr, normal, across, ene
         normal[i] -= pull
         across[i] -= drag
         energy[i] -= HALF * (pull * (ul[i] + ur[i]) + drag * (vl[i] + vr[i]))
+
+
+@kernel
+def shear_row(tiny, zl, vl, sl, zr, vr, sr, across, energy, along):
+    """Add the shear stress of each face, and write the velocity along it: the acoustic Riemann problem.
+
+    Parameters
+    ----------
+    tiny
+        Added to a sum of impedances, so that two fluids share no stress.
+    zl, vl, sl, zr, vr, sr
+        Impedance sqrt(density x shear modulus) [kg/m2/s], velocity along the face and shear stress, before and
+        behind the face.
+    across, energy
+        Fluxes of momentum along the face and of energy, changed.
+    along
+        Velocity along the face, written.
+    """
+    for i in range(along.size):
+        inverse = ONE / ((zl[i] + zr[i]) + tiny)
+        stress = ((zr[i] * sl[i] + zl[i] * sr[i]) + zl[i] * zr[i] * (vr[i] - vl[i])) * inverse
+        velocity = ((zl[i] * vl[i] + zr[i] * vr[i]) + (sr[i] - sl[i])) * inverse
+        along[i] = velocity
+        across[i] -= stress
+        energy[i] -= stress * velocity

@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ from tessera import journal
 from tessera.data import card, cases, files, ledger, scaling, schema, store, workers
 from tessera.errors import DataError, ValidityError
 from tessera.physics import eos, reaction
+from tessera.physics.strength import CURVES, Strength
 from tessera.provenance import digest, file_digest, provenance, source_digest
 from tessera.simulation import design as designs
-from tessera.simulation import microstructure, run
+from tessera.simulation import loading, microstructure, run
 from tessera.simulation.morphology import distributions, image, population
 from tessera.study import Imported, Simulated, Study
+from tessera.study.loading import Flyer as FlyerSection
+from tessera.study.loading import Inflow as InflowSection
 from tessera.study.microstructures import Image, Population, SinglePore
 from tessera.study.section import Section
 
@@ -39,12 +42,12 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
         seed=study.seed,
         cases=what.cases,
         split={"train": what.split.train, "validation": what.split.validation, "test": what.split.test},
-        cells=what.cells,
-        cell_size=what.cell_size,
+        cells=what.computed_cells,
+        cell_size=what.computed_cell_size,
         snapshots=what.snapshots,
         interval=what.interval,
-        average=what.average,
-        particle_velocity=what.particle_velocity.bounds,
+        refine=what.refine,
+        particle_velocity=_velocities(study, what),
         microstructure=_microstructure(what),
     )
     section = {"seed": study.seed, "ensemble": what.model_dump()}
@@ -81,10 +84,12 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
             if cases.kept(out, case, key) is not None:
                 log.info("%s: whole and of the same key, kept", path)
             else:
-                result = _simulated_once(study, scale, drawn.sel(case=case), key, lambda: bar.advance(task))
+                keeper = run.Keeper(path.with_suffix(".checkpoint"), key)
+                result = _simulated_once(study, scale, drawn.sel(case=case), key, lambda: bar.advance(task), keeper)
                 spent[path.stem] = result.attrs.pop("core_seconds")
                 ledger.write(out, {"cases": spent})
                 store.save_netcdf(result, path)
+                keeper.forget()
                 log.info("%s: simulated in %.1f core-seconds", path, spent[path.stem])
             done = position + 1
             journal.progress(f"simulate {scale}", done / len(keys), f"{done} of {len(keys)} cases")
@@ -117,7 +122,12 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         if shard.extremes.keys() != lazy.keys():
             raise DataError(f"{path}: extremes: expected those of {', '.join(lazy)}, got {', '.join(shard.extremes)}")
     axes = {name: heads[0][name].variable for name in schema.COORDINATES}
-    together = schema.describe(xr.Dataset(lazy, coords=axes | _designed(drawn)))
+    order = [case for path in shards for case in listed[path].cases]
+    rows = [order.index(case) for case in expected]
+    accounts = {
+        name: (("case", "time"), np.concatenate([head[name].values for head in heads])[rows]) for name in schema.ACCOUNT
+    }
+    together = schema.describe(xr.Dataset(lazy, coords=axes | _designed(drawn) | accounts))
     for name, field in together.data_vars.items():
         lows, highs = zip(*(shard.extremes[str(name)] for shard in listed.values()), strict=True)
         field.attrs["actual_range"] = np.array([min(lows), max(highs)], dtype=field.dtype)
@@ -127,7 +137,6 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
         | {
             "title": f"{scale} ensemble of study {study.name}",
             "scale": scale,
-            "largest_removed_energy_share": float(max(head["removed_energy_share"].values.max() for head in heads)),
         }
     )
     if "images" in drawn.attrs:
@@ -180,7 +189,42 @@ def laws(study: Study) -> tuple[Any, Any]:
     return eos.mixture(law, products, float(reaction.released(kinetics, 0.0, 0.0, 0.0))), kinetics
 
 
-def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advance) -> xr.Dataset:
+def strength_of(study: Study) -> Strength | None:
+    """Return the strength that a study names."""
+    what = study.material.strength
+    if what is None:
+        return None
+    curve = CURVES[what.melting.kind](**what.melting.model_dump(exclude={"kind"}))
+    return Strength(what.yield_stress, what.modulus, curve)
+
+
+def _velocities(study: Study, what: Simulated) -> tuple[float, float]:
+    """Return the range of particle velocities [m/s] of the cases of a scale."""
+    history = _loading(what, 0.0)
+    if isinstance(history, loading.PressureHistory):
+        law, _ = laws(study)
+        velocity = loading.particle_velocity(history, law, strength_of(study), what.temperature)
+        return velocity, velocity
+    solid = study.material.eos
+    return what.velocities(solid.rest_density, solid.shock_speed)
+
+
+def _loading(what: Simulated, velocity: float) -> loading.Loading:
+    """Return what drives the shock of a case whose particle velocity [m/s] is given."""
+    match what.loading:
+        case None:
+            return loading.Piston(velocity)
+        case InflowSection():
+            return loading.Inflow(velocity)
+        case FlyerSection(thickness=thickness):
+            return loading.Flyer(2.0 * velocity, thickness)
+        case history:
+            return loading.PressureHistory(history.times, history.pressures)
+
+
+def _simulated_once(
+    study: Study, scale: str, drawn: xr.Dataset, key: str, advance: Callable[[], Any], keeper: run.Keeper
+) -> xr.Dataset:
     """Return a simulated case."""
     what, case = _simulated(study, scale), int(drawn["case"])
     law, kinetics = laws(study)
@@ -188,14 +232,20 @@ def _simulated_once(study: Study, scale: str, drawn: xr.Dataset, key: str, advan
         designs.solid_fraction(drawn),
         law=law,
         reaction=kinetics,
-        viscosity=study.material.viscosity,
-        particle_velocity=float(drawn["particle_velocity"]),
-        cell_size=what.cell_size,
+        loading=_loading(what, float(drawn["particle_velocity"])),
+        cell_size=what.computed_cell_size,
         snapshots=what.snapshots,
         interval=what.interval,
-        average=what.average,
+        refine=what.refine,
+        viscosity=study.material.viscosity,
+        conductivity=study.material.conductivity,
+        strength=strength_of(study),
+        spall=study.material.spall,
+        sides=what.sides,
+        temperature=what.temperature,
         case=case,
         progress=advance,
+        keeper=keeper,
         **study.solver.model_dump(),
     )
     for name in _said(drawn):

@@ -1,7 +1,7 @@
 """The sections that decide the ensembles: solver, and one section per scale."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +21,7 @@ from pydantic import (
 from tessera.data import files
 from tessera.data.fields import SIMULATED
 from tessera.errors import DataError
+from tessera.study.loading import Flyer, Inflow, Loading, PressureHistory
 from tessera.study.microstructures import Microstructure
 from tessera.study.section import Fraction, PositiveRange, Section
 
@@ -30,10 +31,6 @@ class Solver(Section):
 
     cfl: float = Field(description="Courant number of a time step [1].", gt=0.0, le=0.9)
     precision: Literal["float32", "float64"] = Field(description="Floating-point type of the kernels.")
-    temperature_cap: PositiveFloat = Field(description="Highest temperature allowed [K]; what it removes is recorded.")
-    jet_energy_cap: PositiveFloat = Field(
-        description="Highest specific internal energy of material below half the solid's density [J/kg]; recorded."
-    )
 
 
 class Split(Section):
@@ -54,37 +51,71 @@ class Simulated(Section):
 
     cases: PositiveInt = Field(description="Number of simulations.")
     split: Split = Field(description="Cases per split; together no more than `cases`.")
-    cells: tuple[PositiveInt, PositiveInt] = Field(description="Computed cells along y and x.")
-    cell_size: PositiveFloat = Field(description="Width of a computed cell [m].")
-    average: PositiveInt = Field(description="Stored cells are means of average x average computed cells.")
+    cells: tuple[PositiveInt, PositiveInt] = Field(description="Stored cells along y and x.")
+    cell_size: PositiveFloat = Field(description="Width of a stored cell [m].")
+    refine: PositiveInt = Field(
+        1, description="Computed cells per stored one along y and x; stored values are conservative means."
+    )
     snapshots: int = Field(description="Stored snapshots, the first at time 0.", ge=3)
     interval: PositiveFloat = Field(description="Time between two snapshots [s].")
     shard: PositiveInt = Field(description="Simulations that one job runs.")
-    particle_velocity: PositiveRange = Field(description="Particle velocity behind the shock at the inlet [m/s].")
+    particle_velocity: PositiveRange | None = Field(
+        None, description="Particle velocity behind the shock at the inlet, drawn uniformly for each case [m/s]."
+    )
+    loading: Loading | None = Field(None, description="What drives the shock, in place of `particle_velocity`.")
+    sides: Literal["symmetric", "periodic", "open"] = Field("symmetric", description="What lies below and above.")
+    temperature: PositiveFloat | None = Field(
+        None, description="Temperature of the solid at the start [K]; null: that of its equation of state."
+    )
     microstructure: Microstructure = Field(description="Pores.")
 
     @model_validator(mode="after")
     def _possible(self) -> "Simulated":
         if self.split.total > self.cases:
             raise ValueError(f"split: expected at most {self.cases} cases together, got {self.split.total}")
-        for axis, cells in zip("yx", self.cells, strict=True):
-            if cells % self.average:
-                raise ValueError(f"cells: expected a multiple of average = {self.average} along {axis}, got {cells}")
+        if (self.particle_velocity is None) == (self.loading is None):
+            got = "neither" if self.loading is None else "both"
+            raise ValueError(f"particle_velocity: expected either it or loading, got {got}")
+        height, length = (cells * self.cell_size for cells in self.cells)
         try:
-            self.microstructure.check(self.cells[0] * self.cell_size, self.cells[1] * self.cell_size, self.cell_size)
+            self.microstructure.check(height, length, self.computed_cell_size)
         except ValueError as error:
             raise ValueError(f"microstructure.{error}") from None
         return self
 
     @property
-    def stored_cells(self) -> tuple[int, int]:
-        """Stored cells along y and x."""
-        return self.cells[0] // self.average, self.cells[1] // self.average
+    def computed_cells(self) -> tuple[int, int]:
+        """Computed cells along y and x."""
+        return self.cells[0] * self.refine, self.cells[1] * self.refine
 
     @property
-    def stored_cell_size(self) -> float:
-        """Width of a stored cell [m]."""
-        return self.cell_size * self.average
+    def computed_cell_size(self) -> float:
+        """Width of a computed cell [m]."""
+        return self.cell_size / self.refine
+
+    def velocities(self, density: float, shock_speed: Callable[[float], float]) -> tuple[float, float]:
+        """Return the range of the particle velocity [m/s] behind the strongest shock at the inlet.
+
+        Parameters
+        ----------
+        density
+            Of the solid at rest [kg/m3].
+        shock_speed
+            Gives the speed [m/s] of a shock of a particle velocity [m/s].
+        """
+        if self.particle_velocity is not None:
+            return self.particle_velocity.bounds
+        if isinstance(self.loading, Inflow):
+            return self.loading.velocity.bounds
+        if isinstance(self.loading, Flyer):
+            low, high = self.loading.velocity.bounds
+            return 0.5 * low, 0.5 * high
+        assert isinstance(self.loading, PressureHistory)
+        low, high, peak = 0.0, 1e5, max(self.loading.pressures)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if density * shock_speed(middle) * middle < peak else (low, middle)
+        return high, high
 
     @property
     def shards(self) -> int:
@@ -157,12 +188,12 @@ class Imported(Section):
         return self.facts.interval
 
     @property
-    def stored_cells(self) -> tuple[int, int]:
+    def cells(self) -> tuple[int, int]:
         """Stored cells along y and x."""
         return self.facts.cells
 
     @property
-    def stored_cell_size(self) -> float:
+    def cell_size(self) -> float:
         """Width of a stored cell [m]."""
         return self.facts.cell_size
 

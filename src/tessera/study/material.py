@@ -26,6 +26,11 @@ class MieGruneisen(Section):
     gruneisen: PositiveFloat = Field(1.1, description="Grueneisen coefficient, constant [1].")
     temperature: PositiveFloat = Field(300.0, description=REST)
 
+    @property
+    def rest_density(self) -> float:
+        """Density of the unshocked solid [kg/m3]."""
+        return self.density
+
     def shock_speed(self, particle_velocity: float) -> float:
         """Return the speed [m/s] of a shock of a particle velocity [m/s]."""
         return self.sound_speed + self.slope * particle_velocity
@@ -44,6 +49,11 @@ class LinearHugoniot(Section):
     temperature: PositiveFloat = Field(300.0, description=REST)
     heat_limit: PositiveFloat = Field(2384.36, description=HEAT_LIMIT)
     half_heat: PositiveFloat = Field(436.576, description=HALF_HEAT)
+
+    @property
+    def rest_density(self) -> float:
+        """Density of the unshocked solid [kg/m3]."""
+        return self.density
 
     def shock_speed(self, particle_velocity: float) -> float:
         """Return the speed [m/s] of a shock of a particle velocity [m/s]."""
@@ -74,6 +84,11 @@ class BirchMurnaghan(Section):
             )
         return self
 
+    @property
+    def rest_density(self) -> float:
+        """Density of the unshocked solid [kg/m3], a few percent too high."""
+        return self.cold_density
+
     def shock_speed(self, particle_velocity: float) -> float:
         """Return the speed [m/s] of a shock of a particle velocity [m/s] on the cold curve: a few percent too slow."""
         low, high = 0.0, 0.9
@@ -95,6 +110,11 @@ class StiffenedGas(Section):
     stiffness: PositiveFloat = Field(6.0e8, description="Pressure p_inf of the stiffness [Pa].")
     density: PositiveFloat = Field(1000.0, description="Density at rest [kg/m3].")
     temperature: PositiveFloat = Field(300.0, description=REST)
+
+    @property
+    def rest_density(self) -> float:
+        """Density of the unshocked solid [kg/m3]."""
+        return self.density
 
     def shock_speed(self, particle_velocity: float) -> float:
         """Return the speed [m/s] of a shock of a particle velocity [m/s]."""
@@ -144,6 +164,40 @@ class OneStep(Section):
     heat: PositiveFloat = Field(5.8576e6, description="Heat released [J/kg].")
 
 
+class KrautKennedy(Section):
+    """Melt temperature that rises with the compression, T0 (1 + slope (1 - rho0 / rho))."""
+
+    kind: Literal["kraut-kennedy"] = Field(description="Name of the melt curve.")
+    temperature: PositiveFloat = Field(551.0, description="Melt temperature T0 without pressure [K].")
+    density: PositiveFloat = Field(1891.0, description="Density rho0 without pressure [kg/m3].")
+    slope: NonNegativeFloat = Field(1.53, description="2 (Gamma - 1/3) by Lindemann's rule [1].")
+
+
+class SimonGlatzel(Section):
+    """Melt temperature that rises with the pressure, T0 (1 + p / p0)^exponent."""
+
+    kind: Literal["simon-glatzel"] = Field(description="Name of the melt curve.")
+    temperature: PositiveFloat = Field(551.0, description="Melt temperature T0 without pressure [K].")
+    pressure: PositiveFloat = Field(0.305e9, description="Pressure p0 [Pa].")
+    exponent: PositiveFloat = Field(0.327, description="Exponent [1].")
+
+
+class Never(Section):
+    """Matter that keeps its strength at any temperature."""
+
+    kind: Literal["never"] = Field(description="Name of the melt curve.")
+
+
+class Strength(Section):
+    """Elastic, perfectly plastic solid, without strength above its melt curve."""
+
+    yield_stress: PositiveFloat = Field(0.26e9, description="Yield stress under one-dimensional stress [Pa].")
+    modulus: PositiveFloat = Field(10.0e9, description="Shear modulus [Pa].")
+    melting: Annotated[KrautKennedy | SimonGlatzel | Never, Field(discriminator="kind")] = Field(
+        description="Melt curve."
+    )
+
+
 class Material(Section):
     """What the solid is."""
 
@@ -157,6 +211,9 @@ class Material(Section):
         description="Kinetics."
     )
     viscosity: NonNegativeFloat = Field(description="Shear viscosity of the shocked solid [Pa s].")
+    conductivity: NonNegativeFloat = Field(0.0, description="Heat conductivity of the solid [W/m/K]; 0: none.")
+    strength: Strength | None = Field(None, description="Elastic, plastic strength; null: a fluid.")
+    spall: NonNegativeFloat = Field(0.0, description="Tension that opens a void [Pa]; 0: matter bears none.")
 
     @model_validator(mode="after")
     def _possible(self) -> "Material":

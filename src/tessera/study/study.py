@@ -55,11 +55,6 @@ class Study(Section):
             raise ValueError(
                 f"tokenizer.fields: expected one that both ensembles have, got {list(self.tokenizer.fields)}"
             )
-        start, cap = self.material.eos.temperature, self.solver.temperature_cap
-        if cap <= start:
-            raise ValueError(
-                f"solver.temperature_cap: expected more than material.eos.temperature, {start:g} K, got {cap:g}"
-            )
         self._check_windows()
         self._check_batches()
         most = self.ensembles.meso.split.train
@@ -95,10 +90,10 @@ class Study(Section):
 
     def _check_scale(self, scale: str) -> None:
         ensemble, where = self.ensembles[scale], f"ensembles.{scale}"
-        for axis, cells in zip("yx", ensemble.stored_cells, strict=True):
+        for axis, cells in zip("yx", ensemble.cells, strict=True):
             if "tessera" in self.able and cells % self.tokenizer.downsampling:
                 raise ValueError(
-                    f"{where}.cells: expected stored cells that tokenizer.downsampling = "
+                    f"{where}.cells: expected cells that tokenizer.downsampling = "
                     f"{self.tokenizer.downsampling} divides along {axis}, got {cells}"
                 )
         if isinstance(ensemble, Simulated):
@@ -117,7 +112,9 @@ class Study(Section):
                 raise ValueError(f"{name}.horizons: expected at most {most} steps, got {training.longest}")
 
     def _check_crossing(self, ensemble: Simulated, where: str) -> None:
-        speed = self.material.eos.shock_speed(ensemble.particle_velocity.low)
+        solid = self.material.eos
+        slowest, _ = ensemble.velocities(solid.rest_density, solid.shock_speed)
+        speed = solid.shock_speed(slowest)
         length, duration = (
             ensemble.cells[1] * ensemble.cell_size,
             (ensemble.snapshots - 1) * ensemble.interval,

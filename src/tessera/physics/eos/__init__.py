@@ -26,7 +26,7 @@ from tessera.physics.eos.functions import (
 from tessera.physics.eos.gas import IdealGas, StiffenedGas, stiffened_gas
 from tessera.physics.eos.mixture import Mixture, at_burnt, mixture
 from tessera.physics.eos.products import JWL, jwl
-from tessera.physics.eos.shock import State, chapman_jouguet, hugoniot
+from tessera.physics.eos.shock import State, chapman_jouguet, hugoniot, unloaded
 from tessera.physics.eos.solid import COMPLETE
 
 LAWS: dict[str, Callable[..., Any]] = {
@@ -65,4 +65,5 @@ __all__ = [
     "temperature",
     "temperature_bound",
     "tension",
+    "unloaded",
 ]

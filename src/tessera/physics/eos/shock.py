@@ -1,11 +1,13 @@
 """States behind shocks and detonations, from the jump conditions and a law alone."""
 
+import math
 from typing import Any, NamedTuple
 
 from scipy.optimize import brentq, minimize_scalar
 
 from tessera.errors import ConfigError
-from tessera.physics.eos.functions import pressure, solid_density
+from tessera.physics.eos.functions import energy_of_temperature, pressure, solid_density, tension
+from tessera.physics.strength import Strength, uniaxial
 
 
 class State(NamedTuple):
@@ -14,7 +16,7 @@ class State(NamedTuple):
     Attributes
     ----------
     density, velocity, energy, pressure
-        [kg/m3], [m/s], specific internal [J/kg], [Pa].
+        [kg/m3], [m/s], specific internal [J/kg], [Pa]; the pressure is the normal stress where there is strength.
     """
 
     density: float
@@ -23,21 +25,88 @@ class State(NamedTuple):
     pressure: float
 
 
-def hugoniot(law: Any, particle_velocity: float) -> tuple[State, float]:
+def unloaded(law: Any, temperature: float | None = None) -> tuple[float, float]:
+    """Return density [kg/m3] and specific internal energy [J/kg] of the solid without pressure at a temperature [K].
+
+    Without a temperature they are those of its law, whose energy at rest is zero.
+    """
+    rest = float(solid_density(law, 0.0))
+    if temperature is None:
+        return rest, 0.0
+
+    def load(rho):
+        return float(tension(law, rho, energy_of_temperature(law, rho, temperature)))
+
+    rho = brentq(load, 0.5 * rest, 1.2 * rest, xtol=1e-10)
+    return rho, float(energy_of_temperature(law, rho, temperature))
+
+
+def hugoniot(
+    law: Any, particle_velocity: float, *, strength: Strength | None = None, temperature: float | None = None
+) -> tuple[State, float]:
     """Return the state behind a shock into the solid at rest, and the shock's speed [m/s].
 
-    The jump conditions rho0 Us = rho (Us - up), p = rho0 Us up, e = up^2 / 2 are solved with the law itself.
+    The jump conditions rho0 Us = rho (Us - up), s = rho0 Us up, e = e0 + up^2 / 2 are solved with the law itself. With
+    strength the normal stress s exceeds the pressure, and a shock slower than the elastic wave follows it: the speed
+    is then that of the second wave.
+
+    Parameters
+    ----------
+    temperature
+        Of the solid ahead [K]; that of its law by default.
+
+    Raises
+    ------
+    ConfigError
+        The law is not that of a solid, or the velocity not positive.
     """
-    rho0, u = float(solid_density(law, 0.0)), particle_velocity
-    if not (rho0 > 0.0 and u > 0.0):
-        raise ConfigError(f"hugoniot: expected a solid and a positive particle velocity, got {law} and {u}")
-    e = 0.5 * u**2
+    rest = float(solid_density(law, 0.0))
+    if not (rest > 0.0 and particle_velocity > 0.0):
+        raise ConfigError(
+            f"hugoniot: expected a solid and a positive particle velocity, got {law} and {particle_velocity}"
+        )
+    free, e = unloaded(law, temperature)
+    ahead = State(free, 0.0, e, 0.0)
+    single, speed = _behind(law, strength, free, ahead, particle_velocity)
+    if strength is None or speed == 0.0:
+        return single, speed
+    yielding, precursor = _yielding(law, strength, ahead)
+    if particle_velocity <= yielding.velocity or speed >= precursor:
+        return single, speed
+    return _behind(law, strength, free, yielding, particle_velocity)
+
+
+def _stress(law: Any, strength: Strength | None, free: float, rho: float, e: float) -> float:
+    return float(pressure(law, rho, e)) + uniaxial(strength, rho / free)
+
+
+def _behind(law: Any, strength: Strength | None, free: float, ahead: State, velocity: float) -> tuple[State, float]:
+    """Return the state behind a shock into the state `ahead`, and the shock's speed [m/s]."""
+    push = velocity - ahead.velocity
+
+    def state(x):
+        stress = ahead.pressure + ahead.density * push**2 / x
+        e = ahead.energy + 0.5 * (stress + ahead.pressure) * x / ahead.density
+        return State(ahead.density / (1.0 - x), velocity, e, stress)
 
     def excess(x):
-        return pressure(law, rho0 / (1.0 - x), e) - rho0 * u**2 / x
+        there = state(x)
+        return _stress(law, strength, free, there.density, there.energy) - there.pressure
 
-    x = brentq(excess, 1e-6, 0.8, xtol=1e-14)
-    return State(rho0 / (1.0 - x), u, e, rho0 * u**2 / x), u / x
+    x = brentq(excess, 1e-9, 0.8, xtol=1e-14)
+    return state(x), ahead.velocity + push / x
+
+
+def _yielding(law: Any, strength: Strength, ahead: State) -> tuple[State, float]:
+    """Return the state behind the strongest elastic wave, and its speed [m/s]."""
+    rho = ahead.density * math.exp(0.5 * strength.yield_stress / strength.modulus)
+    x = 1.0 - ahead.density / rho
+
+    def excess(u):
+        return _stress(law, strength, ahead.density, rho, ahead.energy + 0.5 * u**2) - ahead.density * u**2 / x
+
+    u = brentq(excess, 0.0, 1e4, xtol=1e-10)
+    return State(rho, u, ahead.energy + 0.5 * u**2, ahead.density * u**2 / x), u / x
 
 
 def chapman_jouguet(products: Any, density: float, energy: float) -> tuple[State, float]:
