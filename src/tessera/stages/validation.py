@@ -48,7 +48,7 @@ def validate(study: Study, results: Path, out: Path, text: Path | None, *, quick
         study = quickened(study)
     part, velocity = _comparable(study)
     cases = {scale: _simulated(study, scale, results) for scale in ("micro", "meso")}
-    compared = comparison.of_ensembles(*(list(_each(cases[scale])) for scale in ("micro", "meso")), part, velocity)
+    compared = comparison.of_ensembles([*_each(cases["micro"])], [*_each(cases["meso"])], part, velocity)
     spent = sum(ledger.total([path], "core_seconds") for path in cases.values())
     numbers = {scale: study.ensembles[scale].split.total for scale in cases}
     content = {

@@ -167,7 +167,8 @@ class Population(Section):
     kind: Literal["population"] = Field(description="Kind of microstructure.")
     porosity: Share = Field(description="Area fraction of the pores in their part, drawn uniformly for each case [1].")
     part: Part = Field(
-        Part(x=WHOLE, y=WHOLE), description="Part of the box that has pores, a porous piece in a solid block; default all."
+        Part(x=WHOLE, y=WHOLE),
+        description="Part of the box that has pores, a porous piece in a block; default all.",
     )
     tolerance: float = Field(0.005, description="By how much a case may miss its porosity [1].", gt=0.0, le=1.0)
     shortfall: Literal["refuse", "warn"] = Field(

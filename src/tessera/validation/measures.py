@@ -51,7 +51,7 @@ def bulk(case: xr.Dataset, velocity: float) -> dict[str, float]:
     edges = case.isel(y=[*range(rows), *range(case.sizes["y"] - rows, case.sizes["y"])])
     time, x = case["time"].values, case["x"].values
     level = front.plateau(edges["pressure"].values)
-    places = np.nanmean(front.positions(edges["pressure"].values, level, x), axis=-1)
+    places = metrics.mean_defined(front.positions(edges["pressure"].values, level, x), axis=-1)
     inside: dict[str, list[np.ndarray]] = {"pressure": [], "temperature": [], "velocity_x": []}
     fed = []
     span = range(EARLY[0], min(EARLY[1], time.size - 1) + 1)

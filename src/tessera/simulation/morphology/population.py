@@ -61,7 +61,7 @@ class Population(NamedTuple):
     part: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
 
     def draw(self, rng: np.random.Generator, cells: tuple[int, int], cell_size: float) -> tuple[list[RoughPore], float]:
-        """Return the pores of a case, largest first, and the porosity [1] that was asked.
+        """Return the pores of a case, largest first, and the porosity [1] that was asked of the whole box.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class Population(NamedTuple):
         (left, right), (bottom, top) = self.part
         size = np.array([cells[1], cells[0]]) * cell_size
         start, stop = size * [left, bottom], size * [right, top]
-        area = float(np.prod(stop - start))
+        area, whole = float(np.prod(stop - start)), float(np.prod(size))
         porosity = rng.uniform(*self.porosity)
         sizes = self._sizes(rng, porosity * area)
         pores = [
@@ -94,7 +94,7 @@ class Population(NamedTuple):
                 f"{abs(porosity - reached):.4f} {'short' if reached < porosity else 'over'}, "
                 f"{without} of {len(pores)} pores without room"
             )
-        return placed, porosity
+        return placed, porosity * (area / whole)
 
     def _sizes(self, rng: np.random.Generator, area: float) -> np.ndarray:
         """Return diameters [m], largest first, whose discs add up to an area [m2] as nearly as the last ones can.
