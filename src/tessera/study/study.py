@@ -208,7 +208,7 @@ def schema() -> dict[str, Any]:
     section = whole["properties"]["material"]
     whole["properties"]["material"] = {
         "anyOf": [{"$ref": section["$ref"]}, names, beside],
-        "description": section["description"],
+        "description": Study.model_fields["material"].description,
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
