@@ -47,6 +47,7 @@ def of_ensembles(micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], part: 
         late = measures.late(case, part, velocity, bulk["front_speed"])
         for name, value in (bulk | late | {"growth": measures.growth(case)}).items():
             found[name].append(value)
+    found["bulk_pressure"] = [measures.pressure(case, velocity) for case in micro]
     for case in (*micro, *meso):
         for name, value in measures.extremes(case).items():
             found[name].append(value)
