@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 from tessera.validation import comparison, page
@@ -43,6 +44,13 @@ def test_a_sample_agrees_if_the_mean_is_near_or_the_ensemble_holds_it(agreeing):
                 near = abs(row["mean"] / row["published"] - 1.0) <= slack
                 inside = row["low"] <= row["published"] <= row["high"]
                 assert (row["near"], row["inside"], row["agrees"]) == (near, inside, near or inside)
+
+
+def test_a_sample_within_a_wide_ensemble_agrees_though_its_mean_is_far():
+    sizes = (0.0, 0.0, 0.0, 7e-6)
+    cases = [flows.meso(radius=lambda time, size=size: np.full(time.size, size)) for size in sizes]
+    row = comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)["samples"]["meso"]["hot"][0]
+    assert (row["near"], row["inside"], row["agrees"]) == (False, True, True)
 
 
 def test_tables_and_figure_show_every_quantity(agreeing, tmp_path):

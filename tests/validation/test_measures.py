@@ -15,6 +15,11 @@ def test_the_bulk_is_read_between_contact_and_front_along_the_edges():
     assert found["front_speed"] == pytest.approx(flows.FRONT, rel=0.01)
 
 
+def test_matter_that_was_fed_is_no_bulk_however_much_there_is_of_it():
+    found = measures.bulk(flows.meso(velocity=3000.0), 3000.0)
+    assert (found["bulk_temperature"], found["inflow_temperature"]) == (495.0, 550.0)
+
+
 def test_the_pressure_is_read_between_contact_and_front_before_the_pore():
     case = flows.meso()
     case["pressure"][:, :, 0] = 1e9  # behind the contact
@@ -33,6 +38,8 @@ def test_burnt_and_multiply_shocked_matter_are_told_apart():
     found = measures.late(case, flows.PART, flows.VELOCITY, flows.FRONT)
     assert found["plateau_low"] == found["plateau"] == found["plateau_high"] == 3800.0
     assert found["multiply_shocked"] == 580.0
+    large = measures.late(flows.meso(radius=lambda time: 7e-6 + 0.0 * time), flows.PART, flows.VELOCITY, flows.FRONT)
+    assert large["multiply_shocked"] == 580.0  # though most has burnt
     cold = measures.late(flows.meso(), flows.PART, flows.VELOCITY, flows.FRONT)
     assert np.isnan(cold["plateau"])
 
