@@ -342,10 +342,7 @@ def view(
 def validate(
     files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
     results: Annotated[Path, typer.Option("--results", help="Folder for the simulations; whole cases are kept.")],
-    out: Annotated[Path, typer.Option("--out", help="Where the comparison lands, as JSON; figures beside it.")],
-    page: Annotated[
-        Path | None, typer.Option("--page", help="Markdown page whose marked part becomes the tables.")
-    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Page in Markdown; as JSON and a figure beside it.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few coarse cases, to see that it works.")] = False,
     dask: Dask = None,
 ) -> None:
@@ -354,9 +351,8 @@ def validate(
     from tessera.stages import validation
     from tessera.study import load
 
-    study = load(files)
     with workers.hired(dask):
-        validation.validate(study, results, out, page, quick=quick)
+        validation.validate(load(files), results, out, quick=quick)
 
 
 @app.command()

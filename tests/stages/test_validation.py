@@ -1,6 +1,5 @@
 """The comparison by its command: what it refuses, what it writes, what it keeps."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def test_ensembles_that_the_figures_do_not_speak_of_are_refused(tmp_path):
         ({"snapshots": 27}, "expected more than 27, got 27"),
     ):
         with pytest.raises(ConfigError, match=said):
-            validation.validate(study(tmp_path, meso=meso), tmp_path, tmp_path / "dns.json", None)
+            validation.validate(study(tmp_path, meso=meso), tmp_path, tmp_path / "dns.md")
 
 
 def test_a_quick_study_has_the_same_boxes(tmp_path):
@@ -56,12 +55,11 @@ def test_a_quick_comparison_is_written_and_its_cases_are_kept(tmp_path, caplog):
     caplog.set_level(logging.INFO, "tessera")
     page = tmp_path / "page.md"
     page.write_text(f"Before.\n{validation.BEGIN}old\n{validation.END}\nAfter.\n")
-    out = tmp_path / "dns.json"
     for kept in (0, 6):
         caplog.clear()
-        validation.validate(study(tmp_path), tmp_path / "results", out, page, quick=True)
+        validation.validate(study(tmp_path), tmp_path / "results", page, quick=True)
         assert caplog.text.count("whole and of the same key, kept") == kept
-    said = files.read_json(out)
+    said = files.read_json(tmp_path / "page.json")
     assert said["quick"] is True
     assert said["figures"].keys() == FIGURES.keys()
     assert 8.5e9 < said["figures"]["bulk_pressure"]["value"] < 9.6e9  # coarse cells smear the front
@@ -71,8 +69,7 @@ def test_a_quick_comparison_is_written_and_its_cases_are_kept(tmp_path, caplog):
     text = page.read_text()
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "old" not in text
     assert "3 micro and 3 meso cases" in text
-    assert (tmp_path / "validation.png").stat().st_size > 0
+    assert (tmp_path / "page.png").stat().st_size > 0
     page.write_text("No marks.\n")
     with pytest.raises(DataError, match="expected the marks"):
-        validation.validate(study(tmp_path), tmp_path / "results", out, page, quick=True)
-    assert json.loads(out.read_text())
+        validation.validate(study(tmp_path), tmp_path / "results", page, quick=True)

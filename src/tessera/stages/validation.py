@@ -23,7 +23,7 @@ COARSER, FEW = 4, 3  # cells that a quick one makes one of, along each direction
 log = logging.getLogger("tessera")
 
 
-def validate(study: Study, results: Path, out: Path, text: Path | None, *, quick: bool = False) -> None:
+def validate(study: Study, results: Path, out: Path, *, quick: bool = False) -> None:
     """Simulate what is missing of both ensembles of a study and compare them with published figures.
 
     Parameters
@@ -33,9 +33,8 @@ def validate(study: Study, results: Path, out: Path, text: Path | None, *, quick
     results
         Folder of the simulations; whole cases of the same key are kept.
     out
-        The comparison as JSON; `validation.pdf` and `validation.png` land beside it.
-    text
-        A page in Markdown whose part between the marks becomes the tables, or none.
+        A page in Markdown, made or with marks between which the tables land; its name with `.json`, `.pdf` and `.png`
+        is that of the comparison and its figure.
     quick
         Whether a few coarse cases do, which show that all works, and nothing else.
 
@@ -60,13 +59,11 @@ def validate(study: Study, results: Path, out: Path, text: Path | None, *, quick
     } | compared
     said = f"{numbers['micro']} micro and {numbers['meso']} meso cases, {spent:.0f} core-seconds."
     found = provenance(study.name, content["material"], ("physics", "simulation", "validation"))
-    files.write_json(out, json.loads(json.dumps(content | {"provenance": found})))
-    picture = page.draw(compared, out.parent)
-    if text is not None:
-        _fill(text, page.tables(compared, said))
+    _fill(out, page.tables(compared, said))
+    files.write_json(out.with_suffix(".json"), json.loads(json.dumps(content | {"provenance": found})))
+    page.draw(compared, out.with_suffix(".png"))
     agreeing = sum(one["agrees"] for one in compared["figures"].values())
     log.info("%s: %d of %d figures agree; %s", out, agreeing, len(compared["figures"]), said)
-    log.info("%s", picture)
 
 
 def quickened(study: Study) -> Study:
@@ -135,8 +132,8 @@ def _each(manifest: Path) -> Iterator[xr.Dataset]:
 
 
 def _fill(path: Path, tables: str) -> None:
-    """Put tables between the marks of a page."""
-    text = path.read_text(encoding="utf-8")
+    """Put tables between the marks of a page; make one where there is none."""
+    text = path.read_text(encoding="utf-8") if path.exists() else BEGIN + END
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -51,8 +51,8 @@ def tables(compared: Mapping[str, Any], said: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(compared: Mapping[str, Any], folder: Path) -> Path:
-    """Write areas and temperatures of both scales, the published sample over the ensemble, as PDF and PNG."""
+def draw(compared: Mapping[str, Any], path: Path) -> None:
+    """Write areas and temperatures of both scales, the published sample over the ensemble, as PNG and PDF."""
     with figures.styled():
         canvas = figures.canvas(figures.WIDTH, 5.6)
         axes = canvas.subplots(2, 2)
@@ -69,10 +69,8 @@ def draw(compared: Mapping[str, Any], folder: Path) -> Path:
                 axis.set_xlabel(f"{scale_name} snapshot")
                 axis.set_ylabel(label)
         axes[0][0].legend()
-        saved = figures.save(canvas, folder / "validation.pdf")
-    picture = folder / "validation.png"
-    files.write_bytes(picture, saved.png)
-    return picture
+        saved = figures.save(canvas, path.with_suffix(".pdf"))
+    files.write_bytes(path, saved.png)
 
 
 def _span(row: Mapping[str, Any], form: str) -> str:
