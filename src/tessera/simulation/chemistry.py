@@ -18,7 +18,7 @@ from tessera.physics.eos import (
 from tessera.physics.law import THREE, ZERO, kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.physics.strength import least_melting, melting
-from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
+from tessera.simulation.grid import ENERGY, RHO, SOUND, P, U, V
 from tessera.simulation.primitives import primitives
 
 WARMING = 60.0  # of a substep [K]
@@ -130,6 +130,7 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
     stressed = state.shape[0] > 7
     ignited = ignition(reaction, 0.0)
     watched = ignited
+    slack = strength.yield_stress  # by which the normal stress may exceed the pressure
     if stressed:
         watched = min(ignited, least_melting(strength.curve, 0.0))
     for j in range(state.shape[1]):
@@ -172,17 +173,22 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
             if bound[i] < watched or r[i] < half:
                 continue
             rho, old = np.float64(r[i]), np.float64(e[i])
+            burning, molten = bound[i] >= ignited, False
+            if stressed:
+                molten = bound[i] >= melting(strength.curve, rho, line[P, i] - slack)
+            if not (burning or molten):
+                continue
             whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
             a, b, c = state[4, j, i] / whole, state[5, j, i] / whole, state[6, j, i] / whole
             new = old
-            if bound[i] >= ignited:
+            if burning:
                 new, a, b, c = burn(law, reaction, rho, old, a, b, c, dt)
             if new != old:
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1
             heat += rho * (new - old)
             state[3, j, i] += rho * (new - old)
-            if stressed:
+            if molten:
                 here = at_burnt(law, burnt(1.0, a, b, c))
                 T = temperature(here, rho, new)
                 if melting(strength.curve, rho, pressure(here, rho, new)) <= T:
