@@ -5,7 +5,8 @@ The problem is `peers/quadrants.py` on 200 x 200 cells. A peer runs in an enviro
 is the mean of |density - reference| over cells, for two references at four times the resolution, of PyClaw and of
 tessera, so that neither is favoured. A fast answer that is wrong is worth nothing: PyClaw runs on a coarser grid, too,
 and between its two grids lies the one with the error of tessera, whose core-seconds are told as well. PyClaw and pyro
-know double precision alone. Processor time of one core counts, the least of several runs, without start-up and compilation.
+know double precision alone. Processor time of one core counts, the least of several runs, without start-up and
+compilation.
 
 Writes build/benchmarks/peers.json; fails where a limit is passed.
 """

@@ -2,7 +2,8 @@
 
 A round pore of 1.26 um in cells of 35 nm; an irregular pore of the micro scale; a small packing of the meso scale.
 At several times: area above 875 K, mean and largest temperature there, and of the round pore, whose flow is
-mirror-symmetric, the largest difference of temperature between a cell and its mirror image.
+mirror-symmetric, the largest difference of temperature between a cell and its mirror image; and the largest
+difference between the precisions.
 
 Writes build/benchmarks/precision.json.
 """
@@ -82,26 +83,35 @@ def simulated(solid: np.ndarray, cell_size: float, snapshots: int, interval: flo
     )
 
 
-def hotspots(done: xr.Dataset, cell_size: float, mirrored: bool) -> list[dict[str, float | None]]:
-    """Return time [s], area [m2], mean and largest temperature [K], asymmetry [K] of each snapshot with a hotspot."""
-    rows: list[dict[str, float | None]] = []
-    for at, temperature in zip(done["time"].values, done["temperature"].values.astype(float), strict=True):
-        hot = temperature > HOT
-        if hot.any():
-            row = {"time": at, "area": hot.sum() * cell_size**2, "mean": temperature[hot].mean()}
-            row |= {"largest": temperature.max()}
-            mirror = float(np.abs(temperature - temperature[::-1]).max()) if mirrored else None
-            rows.append({name: float(value) for name, value in row.items()} | {"asymmetry": mirror})
+def hotspots(single: xr.Dataset, double: xr.Dataset, cell_size: float, mirrored: bool) -> list[dict[str, Any]]:
+    """Return what each snapshot with a hotspot shows: time [s], and pairs of (single, double precision).
+
+    Pairs are of area [m2], mean and largest temperature [K], and asymmetry [K] of a flow that should mirror itself;
+    `difference` is the largest one of temperature between the precisions in any cell [K].
+    """
+    rows: list[dict[str, Any]] = []
+    for number, at in enumerate(single["time"].values):
+        both = [done["temperature"].values[number].astype(float) for done in (single, double)]
+        hot = [temperature > HOT for temperature in both]
+        if not all(mask.any() for mask in hot):
+            continue
+        row: dict[str, Any] = {"time": float(at), "difference": float(np.abs(both[0] - both[1]).max())}
+        row["area"] = [float(mask.sum() * cell_size**2) for mask in hot]
+        row["mean"] = [float(temperature[mask].mean()) for temperature, mask in zip(both, hot, strict=True)]
+        row["largest"] = [float(temperature.max()) for temperature in both]
+        mirrors = [float(np.abs(temperature - temperature[::-1]).max()) for temperature in both]
+        row["asymmetry"] = mirrors if mirrored else [None, None]
+        rows.append(row)
     return rows
 
 
-def measured() -> dict[str, dict[str, list[dict[str, float | None]]]]:
-    """Return the hotspots of each case by precision."""
-    found: dict[str, dict[str, list[dict[str, float | None]]]] = {}
+def measured() -> dict[str, dict[str, Any]]:
+    """Return the hotspots of each case, and its core-seconds by precision."""
+    found = {}
     for name, what in cases().items():
-        found[name] = {}
-        for precision in ("float32", "float64"):
-            found[name][precision] = hotspots(simulated(*what, precision), what[1], name == "round pore")
+        single, double = (simulated(*what, precision) for precision in ("float32", "float64"))
+        rows = hotspots(single, double, what[1], name == "round pore")
+        found[name] = {"rows": rows, "core_seconds": [one.attrs["core_seconds"] for one in (single, double)]}
     return found
 
 
@@ -110,16 +120,16 @@ def main() -> int:
     found = measured()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(OUT, {"revision": git_revision(), "versions": versions(), "cases": found})
-    shown = Table("case", "ns", "area um2, 32/64", "mean K, 32/64", "largest K, 32/64", "asymmetry K, 32/64")
-    for name, both in found.items():
-        for single, double in zip(both["float32"], both["float64"], strict=True):
+    shown = Table("case", "ns", "um2, 32/64", "mean K", "largest K", "asymmetry K", "difference K")
+    for name, what in found.items():
+        for row in what["rows"]:
             pairs = [
-                f"{single['area'] * 1e12:.4f} / {double['area'] * 1e12:.4f}",
-                f"{single['mean']:.1f} / {double['mean']:.1f}",
-                f"{single['largest']:.0f} / {double['largest']:.0f}",
-                "-" if single["asymmetry"] is None else f"{single['asymmetry']:.2g} / {double['asymmetry']:.2g}",
+                "/".join(f"{value * 1e12:.4f}" for value in row["area"]),
+                "/".join(f"{value:.2f}" for value in row["mean"]),
+                "/".join(f"{value:.1f}" for value in row["largest"]),
+                "/".join("-" if value is None else f"{value:g}" for value in row["asymmetry"]),
             ]
-            shown.add_row(name, f"{single['time'] * 1e9:.2f}", *pairs)
+            shown.add_row(name, f"{row['time'] * 1e9:.2f}", *pairs, f"{row['difference']:.3f}")
     console = Console()
     console.print(shown)
     console.print("written to build/benchmarks/precision.json")

@@ -99,8 +99,8 @@ def main() -> int:
     for precision, row in found.items():
         rates = ", ".join(f"{level} {rate:.0f}" for level, rate in row["triad_gb_per_s"].items())
         console.print(
-            f"{precision}: triad [GB/s] {rates}; {row['gigaflops']:.0f} GF/s; {row['ns_per_division']:.2f} ns a division,"
-            f" {row['ns_per_root']:.2f} ns a root",
+            f"{precision}: triad [GB/s] {rates}; {row['gigaflops']:.0f} GF/s;"
+            f" {row['ns_per_division']:.2f} ns a division, {row['ns_per_root']:.2f} ns a root",
             highlight=False,
         )
     console.print("written to build/benchmarks/roofline.json")

@@ -80,8 +80,7 @@ def point(function: Callable) -> Any:
 def _keep_by_sources() -> None:
     """Choose the folder of compiled code, and let LLVM vectorise loops over many rows."""
     binding.set_option("tessera", "--runtime-memory-check-threshold=2000")
-    if "NUMBA_CACHE_DIR" not in os.environ:
-        beside = PACKAGE / "__pycache__"
-        writable = os.access(beside if beside.is_dir() else PACKAGE, os.W_OK)
-        root = beside if writable else Path.home() / ".cache" / "tessera"
-        config.CACHE_DIR = str(root / f"kernels-{source_digest('physics', 'simulation')}")  # type: ignore[attr-defined]
+    beside = PACKAGE / "__pycache__"
+    writable = os.access(beside if beside.is_dir() else PACKAGE, os.W_OK)
+    root = os.environ.get("NUMBA_CACHE_DIR") or (beside if writable else Path.home() / ".cache" / "tessera")
+    config.CACHE_DIR = str(Path(root) / f"kernels-{source_digest('physics', 'simulation')}")  # type: ignore[attr-defined]
