@@ -111,7 +111,7 @@ $(PEERS)/stamp: benchmarks/peers/constraints.txt | environment
 
 record: environment ## keep what `make bench` measured last as docs/performance.json, and write docs/performance.md by it
 	@echo "record: docs/performance.json, docs/performance.md"
-	@python -m tests.house.performance && python tests/house/generated.py
+	@python -m tests.house.performance && python -m tests.house.generated
 
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
@@ -119,7 +119,7 @@ docs-check: environment ## README, key table and schema agree with the code
 
 docs: environment ## write the generated tables and the schema anew
 	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"
-	@python tests/house/generated.py
+	@python -m tests.house.generated
 
 lock: environment ## write hashes.txt for constraints.txt; WHEELS names files from elsewhere
 	@echo "lock: hashes.txt by uv $(UV)"

@@ -45,15 +45,16 @@ OURS = {
 }
 PEERS = {"pyclaw": 3, "pyro": 1}  # runs
 LIMITS = {"pyclaw": 4.0, "pyro": 100.0}  # times the core-seconds of tessera
-# Cost per cell, right-hand side and equation on one core [ns], as measured before on a machine of this class
-# (two virtual Xeon cores) or as published; what is published for other machines stands in docs/performance.md.
+# Of others, per cell: cost of a right-hand side and equation on one core, and of a unit of CFL time [ns]. The latter
+# follows from equations, stages and a usual Courant number of 0.5. "Measured" is once, on a machine of this class.
 KNOWN = {
-    "Athena++ (ed4d1e3), HLLC, PLM, RK2, 5 equations, 160x256": (13.2, "measured"),
-    "MFC 5.2.0, MUSCL, HLLC, RK3, 7 equations, 160x256": (29.0, "measured"),
-    "JAX-Fluids 0.2.1, 5-equation model, WENO3-Z, HLLC, RK3, 7 equations, 160x256": (91.0, "measured"),
-    "MFC, WENO5, HLLC, RK3, 8 equations, EPYC 9654 (96 cores), times its cores": (
+    "Athena++ (ed4d1e3), HLLC, PLM, RK2, 5 equations, 160x256": (13.2, 264.0, "measured"),
+    "MFC 5.2.0, MUSCL, HLLC, RK3, 7 equations, 160x256": (29.0, 1220.0, "measured"),
+    "JAX-Fluids 0.2.1, WENO3-Z, HLLC, RK3, 7 equations, 160x256": (91.0, 3820.0, "measured"),
+    "MFC, WENO5, HLLC, RK3, 8 equations, EPYC 9654, 96 cores: 1.7 times 96": (
         163.0,
-        "published: docs/documentation/expectedPerformance.md of MFlowCode/MFC, 1.7 ns per device",
+        7820.0,
+        "published: docs/documentation/expectedPerformance.md of MFlowCode/MFC",
     ),
 }
 
@@ -168,7 +169,7 @@ def main() -> int:
     installed = json.loads(subprocess.run(listing, check=True, capture_output=True, text=True).stdout)
     theirs = {one["name"]: one["version"] for one in installed if one["name"].lower() in ("clawpack", "pyro-hydro")}
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    known = {name: {"ns": spent, "source": source} for name, (spent, source) in KNOWN.items()}
+    known = {name: {"ns": spent, "ns_per_cfl": unit, "source": source} for name, (spent, unit, source) in KNOWN.items()}
     kept = {"revision": git_revision(), "versions": versions() | theirs, "cells": CELLS, "fine": FINE}
     files.write_json(OUT, kept | {"solvers": found, "known": known})
     console.print(table(found))

@@ -133,8 +133,10 @@ def _peers(peers: dict[str, Any]) -> str:
 
 
 def _known(known: dict[str, dict[str, Any]]) -> str:
-    head = ["Code", "ns per cell, right-hand side and equation, one core", "Source"]
-    return _table(head, [[name, f"{row['ns']:g}", row["source"]] for name, row in known.items()])
+    head = ["Code", "ns per cell, right-hand side and equation", "ns per cell and unit of CFL time", "Source"]
+    return _table(
+        head, [[name, f"{row['ns']:g}", f"{row['ns_per_cfl']:g}", row["source"]] for name, row in known.items()]
+    )
 
 
 def _precision(cases: dict[str, dict[str, Any]]) -> str:
