@@ -167,7 +167,8 @@ def main() -> int:
     found = measured()
     listing = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"]
     installed = json.loads(subprocess.run(listing, check=True, capture_output=True, text=True).stdout)
-    theirs = {one["name"]: one["version"] for one in installed if one["name"].lower() in ("clawpack", "pyro-hydro")}
+    theirs = {one["name"].lower(): one["version"] for one in installed}
+    theirs = {name: theirs[name] for name in ("clawpack", "pyro-hydro")}
     OUT.parent.mkdir(parents=True, exist_ok=True)
     known = {name: {"ns": spent, "ns_per_cfl": unit, "source": source} for name, (spent, unit, source) in KNOWN.items()}
     kept = {"revision": git_revision(), "versions": versions() | theirs, "cells": CELLS, "fine": FINE}
