@@ -189,10 +189,7 @@ def write_ensemble(folder: Path, study: Study, count: int, size: int) -> list[Pa
             "x": (np.arange(shape[2]) + 0.5) * what.cell_size,
         }
         numbers = chosen["case"].values.tolist()
-        made = (
-            shock(0.1, shape, case).assign(key="0", core_seconds=1.0, steps=1)
-            for case in numbers
-        )
+        made = (shock(0.1, shape, case).assign(key="0", core_seconds=1.0, steps=1) for case in numbers)
         like = schema.describe(xr.Dataset(coords=axes | names))
         extremes = store.stream_netcdf(like, made, cases.joined(shard))
         said = {"study": small.name, "scale": "micro", "cases": numbers, "extremes": extremes}

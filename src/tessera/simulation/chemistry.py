@@ -125,8 +125,8 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
     that were warm enough to burn.
     """
     heat, warm = 0.0, 0
-    notes[0, :columns] = ZERO
-    wrong[:columns] = 0
+    for i in range(columns):
+        notes[0, i], wrong[i] = ZERO, 0
     stressed = state.shape[0] > 7
     ignited = ignition(reaction, 0.0)
     watched = ignited
@@ -192,8 +192,12 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
                 here = at_burnt(law, burnt(1.0, a, b, c))
                 T = temperature(here, rho, new)
                 if melting(strength.curve, rho, pressure(here, rho, new)) <= T:
-                    state[7:, j, i] = ZERO
-    return np.max(notes[0, :columns]), heat, warm
+                    for k in range(7, state.shape[0]):
+                        state[k, j, i] = ZERO
+    fastest = notes[0, 0]
+    for i in range(columns):
+        fastest = max(fastest, notes[0, i])
+    return fastest, heat, warm
 
 
 __all__ = ["burn", "settle"]
