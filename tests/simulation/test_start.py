@@ -17,12 +17,11 @@ ROW = """
 import numpy as np
 from tessera.physics import eos
 from tessera.physics.law import of_precision
-from tessera.simulation import scheme
-rows = [np.ones(2) for _ in range(10)]
-rows[3] *= 2.0
-scheme.primitive_row(of_precision(eos.IdealGas(1.4), float), 0.1, *rows[:4], np.ones((3, 2)), *rows[4:])
+from tessera.simulation import primitives
+rows = [np.ones(2) for _ in range(4)]
+primitives.pressure_row(of_precision(eos.IdealGas(1.4), float), np.ones((3, 2)), *rows)
 assert eos.__file__.startswith(WHERE), eos.__file__
-print(rows[8][0], sum(scheme.primitive_row.stats.cache_hits.values()))
+print(rows[2][0], sum(primitives.pressure_row.stats.cache_hits.values()))
 """
 
 

@@ -17,15 +17,16 @@ from llvmlite import binding
 from numba.core.dispatcher import Dispatcher
 
 from tessera.physics import eos
-from tessera.simulation import chemistry, grid, riemann, run, scheme
-from tests.physics.materials import BIRCH
+from tessera.physics.strength import Strength
+from tessera.simulation import chemistry, faces, flow, grid, primitives, riemann, run, scheme
+from tests.physics.materials import BIRCH, LINEAR
 from tests.simulation.flows import HMX, INERT, OPEN, TARVER, WALL
 
-MODULES = (chemistry, grid, riemann, run, scheme)
+MODULES = (chemistry, faces, flow, grid, primitives, riemann, scheme)
 ARITHMETIC = r"\bv(?:add|sub|mul|div|sqrt|fn?m(?:add|sub)\d+)"
 PACKED, SCALAR = re.compile(ARITHMETIC + r"p[sd]\b.*%[yz]mm"), re.compile(ARITHMETIC + r"s[sd]\b")
 LABEL, JUMP = re.compile(r"^(\.?L?\w+):"), re.compile(r"\bj\w+\s+(\.?L?\w+)")
-LAWS = {"ideal-gas": eos.LAWS["ideal-gas"](1.4), "birch-murnaghan": BIRCH}
+LAWS = {"ideal-gas": eos.LAWS["ideal-gas"](1.4), "birch-murnaghan": BIRCH, "linear-hugoniot": LINEAR}
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or not binding.get_host_cpu_features().get("avx2"),
@@ -91,14 +92,15 @@ def watched(monkeypatch, *, of_law):
     return rows
 
 
-def stepped(monkeypatch, law, kinetics, precision, *, of_law):
+def stepped(monkeypatch, law, kinetics, precision, *, of_law, **more):
     """Return the signatures that are not vectors, by row kernel, after a step of matter of 100 kJ/kg."""
     rows = watched(monkeypatch, of_law=of_law)
-    state = grid.at_rest(np.ones((3, 8)), law, precision)
+    state = grid.at_rest(np.ones((3, 8)), law, precision, strong="strength" in more)
     state[0] = state[4] = max(float(eos.solid_density(law, 0.0)), 1.0)
     state[3] = 1e5 * state[0]
     viscosity = 0.0 if of_law else 0.05
-    what = run.Flow(state, law, kinetics, viscosity=viscosity, cell_size=1e-7, cfl=0.7, sides=(OPEN, OPEN, WALL))
+    sides = (OPEN, OPEN, WALL)
+    what = run.Flow(state, law, kinetics, viscosity=viscosity, cell_size=1e-7, cfl=0.7, sides=sides, **more)
     what._species = 3
     what.advance(1e-12)
     called = {name: row.scalar_loops() for name, row in rows.items() if row.kernel.signatures}
@@ -108,15 +110,32 @@ def stepped(monkeypatch, law, kinetics, precision, *, of_law):
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_every_loop_over_a_row_is_a_vector(monkeypatch, precision):
     called, lost = stepped(monkeypatch, HMX, TARVER, precision, of_law=False)
-    hot = {"hllc_row", "primitive_row", "slope_row", "density_faces", "energy_faces", "carried_faces", "add_row"}
+    hot = {
+        "hllc_row",
+        "motion_row",
+        "pressure_row",
+        "slope_row",
+        "density_faces",
+        "energy_faces",
+        "carried_faces",
+        "add_row",
+    }
     assert called >= hot | {"upwind_row", "viscous_row", "share_row", "survey_row"}
+    assert lost == {}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_every_loop_over_a_row_is_a_vector_with_strength_and_tension(monkeypatch, precision):
+    more = {"strength": Strength(), "spall": 1e8}
+    called, lost = stepped(monkeypatch, HMX, TARVER, precision, of_law=False, **more)
+    assert called >= {"tension_row", "stress_row", "strain_row", "shear_row", "shear_faces", "yield_row"}
     assert lost == {}
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=[*LAWS])
 def test_every_law_in_use_is_a_vector(monkeypatch, law):
     called, lost = stepped(monkeypatch, law, INERT, "float32", of_law=True)
-    assert called >= {"primitive_row", "survey_row"}
+    assert called >= {"pressure_row", "survey_row"}
     assert lost == {}
 
 

@@ -72,6 +72,12 @@ def kernel(function: Callable) -> Any:
     return numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(function)
 
 
+def routine(function: Callable) -> Any:
+    """Compile a function as a kernel that may allocate arrays, and use numpy's functions that do."""
+    _keep_by_sources()
+    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+
+
 def point(function: Callable) -> Any:
     """Let every kernel inline a function of scalars; from Python it is called as it stands."""
     return register_jitable(error_model="numpy", forceinline=True)(function)

@@ -78,9 +78,9 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
 
 @kernel
 def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
-    """Return the stress of a row of cells radially to the yield surface; none where matter is thinner than `strong`.
+    """Write the share of its stress that each cell of a row bears, radially to the yield surface, and its modulus.
 
-    The shares of the stress that stay are written to `share`.
+    Matter that is thinner than `strong` has none.
     """
     limit = strength.yield_stress * strength.yield_stress / THREE
     stiff = strength.modulus
@@ -90,9 +90,6 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
         left = math.sqrt(allowed / max(second, allowed))
         share[i] = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
         modulus[i] = stiff if rho[i] > strong else ZERO * strong
-    multiply_row(share, normal)
-    multiply_row(share, across)
-    multiply_row(share, shear)
 
 
 @kernel
@@ -145,6 +142,8 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
                 state[10, j, :columns],
                 notes[1, :columns],
             )
+            for k in range(7, 10):
+                multiply_row(notes[1, :columns], state[k, j, :columns])
         primitives(law, medium, state, j, columns, 1, 2, 0, stressed, line, 0)
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
         check_row(

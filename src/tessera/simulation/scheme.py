@@ -176,7 +176,7 @@ def strained(state, j, n, ratio, normal, across, line, start, before, behind):
 
 
 @kernel
-def copy_row(values, to):
+def copy_line(values, to):
     """Copy a row of values."""
     for i in range(to.size):
         to[i] = values[i]
@@ -261,7 +261,7 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, strong, s
             row_beyond(law, medium, state, ahead, columns, species, strong, side, line)
         else:
             for k in range(WIDTH):
-                copy_row(saved[ahead - rows, k, :n], line[k, :n])
+                copy_line(saved[ahead - rows, k, :n], line[k, :n])
         j = ahead - 1
         if j < -1:
             continue
@@ -326,7 +326,7 @@ def flow(state, law, medium, ratio, thick, shear, columns, species, strong, kind
         )
     if species == 0:
         for j in range(state.shape[1]):
-            copy_row(state[0, j, :columns], state[4, j, :columns])
+            copy_line(state[0, j, :columns], state[4, j, :columns])
 
 
 __all__ = ["Work", "flow", "workspace"]
