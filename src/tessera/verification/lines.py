@@ -42,7 +42,12 @@ def line(*parts: tuple[int, State], dtype: Any = np.float64) -> np.ndarray:
 
 def flow(state: np.ndarray, law: Any, cell_size: float, **options: Any) -> Flow:
     """Return an inviscid, inert flow with open ends unless told otherwise."""
-    settled = {"kinetics": reaction.Inert(), "viscosity": 0.0, "cfl": 0.7, "sides": (OPEN, OPEN, WALL)} | options
+    settled: dict[str, Any] = {
+        "kinetics": reaction.Inert(),
+        "viscosity": 0.0,
+        "cfl": 0.7,
+        "sides": (OPEN, OPEN, WALL),
+    } | options
     return Flow(state, law, cell_size=cell_size, **settled)
 
 

@@ -37,8 +37,10 @@ def _curves(axes: Axes, panel: Panel) -> None:
         if curve.exact:
             axes.plot(curve.x, curve.y, color="#1a1a1a", linewidth=2.6, alpha=0.35, label=curve.label, zorder=1)
         else:
-            dots = {"marker": "o", "markersize": 3.0} if curve.x.size < 30 else {}
-            axes.plot(curve.x, curve.y, color=next(tints), linewidth=1.2, label=curve.label, **dots)
+            dots = "o" if curve.x.size < 30 else ""
+            axes.plot(
+                curve.x, curve.y, color=next(tints), linewidth=1.2, label=curve.label, marker=dots, markersize=3.0
+            )
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
     if panel.logarithmic:

@@ -180,11 +180,12 @@ def surfaces() -> Found:
         rows,
         (Panel("release into a void", "x (µm)", "u (km/s)", tuple(curves)),),
         (
-            "The published temperature after release is 419 K; the law itself says 426 K, and the bound of that row is 2 % "
-            "for this reason: the source follows the isentrope to the density of the released solid, which is 2 % below "
-            "that at rest, and cools on the way; the law here keeps the temperature scale of rest below that density.",
-            "The published states of re-impact are those of a slab that was cold and unpressed before it flew, "
-            "which is what the rows above run; the last two rows run the slab as the release leaves it, warm and thinner.",
+            "The published temperature after release is 419 K; the law itself says 426 K, and the bound of that row "
+            "is 2 % for this reason: the source follows the isentrope to the density of the released solid, which is "
+            "2 % below that at rest, and cools on the way; the law here keeps the temperature scale of rest below "
+            "that density.",
+            "The published states of re-impact are those of a slab that was cold and unpressed before it flew, which "
+            "is what the rows above run; the last two rows run the slab as the release leaves it, warm and thinner.",
         ),
     )
 

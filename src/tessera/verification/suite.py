@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from tessera.errors import ConfigError
-from tessera.verification import shocks, tubes
+from tessera.verification import burning, detonation, keeping, pores, shocks, smooth, tubes
 from tessera.verification.findings import Case, Found
 
 CASES = (
@@ -28,16 +28,17 @@ CASES = (
         "piston",
         "Pistons of 1000 m/s into HMX",
         "HMX flies against a wall, so that nothing of the shocked state is put in; the last rows feed it instead, as "
-        "the studies do. Pressure and temperature are medians behind the front, the speed is that of the front between "
-        "two times. The temperature depends on the heat capacity, which each row names: a Debye-like C(T) that scales with the "
-        "volume makes the solid hotter than the same C(T) unscaled (509 K on the linear Hugoniot).",
+        "the studies do. Pressure and temperature are medians behind the front, the speed is that of the front "
+        "between two times. The temperature depends on the heat capacity, which each row names: a Debye-like C(T) "
+        "that scales with the volume makes the solid hotter than the same C(T) unscaled (509 K on the linear "
+        "Hugoniot).",
         shocks.pistons,
     ),
     Case(
         "release",
         "Free surfaces and what they hit",
-        "Birch-Murnaghan HMX behind shocks of 9.5 and 15 GPa is released into a void; slabs at 1 to 2.5 times the speed "
-        "of the free surface, as jets have it, hit HMX at rest.",
+        "Birch-Murnaghan HMX behind shocks of 9.5 and 15 GPa is released into a void; slabs at 1 to 2.5 times the "
+        "speed of the free surface, as jets have it, hit HMX at rest.",
         shocks.surfaces,
     ),
     Case(
@@ -49,9 +50,52 @@ CASES = (
     Case(
         "gap",
         "A gap that closes",
-        "A shock of 9.4 GPa releases into a gap of 0.5 µm; the slab crosses it and hits the other side. Both sides must "
-        "have the state behind the second shock, and the surfaces, smeared over a few cells, must not leave a hotspot.",
+        "A shock of 9.4 GPa releases into a gap of 0.5 µm; the slab crosses it and hits the other side. Both sides "
+        "must have the state behind the second shock, and the surfaces, smeared over a few cells, must not leave a "
+        "hotspot.",
         shocks.gap,
+    ),
+    Case(
+        "ignition",
+        "Adiabatic explosions and steps in time",
+        "A cell burns at constant density. Times to half burnt by Tarver's kinetics, and the error of the released "
+        "heat against an implicit integration for each kinetics. The temperature is frozen in a substep: first "
+        "order.",
+        burning.explosions,
+    ),
+    Case(
+        "detonation",
+        "A detonation",
+        "Birch-Murnaghan HMX with JWL products mixed in by burnt mass and one Arrhenius step (ln Z 28.1, 142.7 "
+        "kJ/mol) detonates over 120 µm, supported by the Chapman-Jouguet state and started by a slab of 3 µm as "
+        "behind the spike. The speed is that over the last quarter, where it still falls by a thousandth; so the "
+        "density of the spike is compared with that at the measured speed.",
+        detonation.waves,
+        costly=True,
+    ),
+    Case(
+        "smooth",
+        "Order of accuracy in smooth flows",
+        "Ideal gas: a bump of density carried by the flow, a simple wave before it breaks, and an isentropic vortex "
+        "carried along the diagonal of a box of 14 x 14 radii with open sides.",
+        smooth.smooth,
+    ),
+    Case(
+        "keeping",
+        "Conservation, mirrors, moving frames",
+        "A pore in a box, with shock, viscosity, kinetics and caps. Mass and energy less the heat of reaction must "
+        "stay as they are between walls; a mirrored box must give the mirrored flow to the last bit in both "
+        "precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with the "
+        "cells.",
+        keeping.keeping,
+    ),
+    Case(
+        "pore",
+        "The hotspot of a round pore by cell size",
+        "A pore of 1.26 µm behind a piston of 1000 m/s, with kinetics, viscosity and caps as in the demo study: the "
+        "area hotter than 875 K at five times. Half of the box is computed, and mirrored.",
+        pores.hotspots,
+        costly=True,
     ),
 )
 NAMES = [case.name for case in CASES]

@@ -7,14 +7,14 @@ from tessera.verification.findings import AT_LEAST, RELATIVE, UNITS, Case, Found
 
 TITLE = """# Verification
 
-What the solver computes, against exact solutions, published values and conservation laws. `tessera verify` computes every case
-with the solver itself and writes this page, its figures and `verification.json` beside it with all digits; it leaves with
-exit code 1 if a bound is missed. Nothing here is written by hand.
+What the solver computes, against exact solutions, published values and conservation laws. `tessera verify` computes
+every case with the solver itself and writes this page, its figures and `verification.json` beside it with all digits;
+it leaves with exit code 1 if a bound is missed. Nothing here is written by hand.
 
-Errors are relative to the expected value in percent; of orders and of values that are held to a bound themselves, the plain
-difference. Where a value comes in two rows, the first compares with the exact solution of the law, which is what the scheme is
-to be judged by, and the second with the published number, which also judges the law. A dash in the last column is a value
-that is told without a bound.
+Errors are relative to the expected value in percent; of orders and of values that are held to a bound themselves, the
+plain difference. Where a value comes in two rows, the first compares with the exact solution of the law, which is
+what the scheme is to be judged by, and the second with the published number, which also judges the law. A dash in the
+last column is a value that is told without a bound.
 """
 WORDS = {True: "pass", False: "**FAIL**", None: "-"}
 
