@@ -70,7 +70,7 @@ def _summary(cases: Sequence[Case], found: Mapping[str, Found]) -> str:
         kept = sum(bool(row.passed) for row in bound)
         tightest = max(bound, key=_share, default=None)
         said = "" if tightest is None else f"{100.0 * _share(tightest):.0f} %, {tightest.quantity}"
-        link = case.title.lower().replace(" ", "-").translate({ord(letter): None for letter in ",.:()"})
+        link = case.title.lower().replace(" ", "-").translate({ord(letter): None for letter in ",.:()/"})
         lines.append(f"| [{case.title}](#{link}) | {kept} of {len(bound)} | {said} |")
     return "\n".join(lines) + "\n"
 
