@@ -1,4 +1,4 @@
-"""Cavities of air in water that a shock collapses, by the pair of liquid and gas in pressure-temperature equilibrium."""
+"""Cavities of air in water that a shock collapses, with liquid and gas at one pressure and temperature in each cell."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import numpy as np
 from tessera.physics import eos
 from tessera.simulation.run import fields
 from tessera.verification import lines
-from tessera.verification.exact import Solution, at_pressure, riemann
+from tessera.verification.exact import at_pressure, riemann
 from tessera.verification.findings import Curve, Found, Panel, Picture, near, told
 from tessera.verification.lines import OPEN, WALL
 from tessera.verification.pores import disc
@@ -100,70 +100,106 @@ def collapse(cavity: Cavity, cells_per_radius: int, pictured: tuple[float, ...] 
     return Collapse(*np.array(found).T, pictures)
 
 
-def surface(cells: int) -> tuple[list[float], Solution]:
-    """Run water behind the small cavity's shock against its air, on a line.
+class Surface(NamedTuple):
+    """The surface between water and air after a microsecond.
 
-    Returns
-    -------
-    Of the contact its speed [m/s] and width [cells]; the largest distance of the pressure between the waves from the
-    exact one, as its share; the temperature of the air over the exact one [1]; and the exact solution.
+    Attributes
+    ----------
+    speed, width
+        Of the contact: [m/s], cells from 5 to 95 % of water.
+    pressure, ahead, temperature
+        In the contact; of the shock in the air, its way ahead of the contact; highest of the air: each over the
+        exact value [1].
+    exact
+        Exact speed of the contact [m/s].
     """
+
+    speed: float
+    width: float
+    pressure: float
+    ahead: float
+    temperature: float
+    exact: float
+
+
+def surface(cells: int) -> Surface:
+    """Run water behind the small cavity's shock against its air, on a line."""
     law = eos.pair(LIQUID, (1.4, SMALL.gas), pressure=PRESSURE)
     density, velocity, pressure = SMALL.shock
     air = law._replace(burnt=1.0)
     left, right = at_pressure(law, density, velocity, pressure), at_pressure(air, SMALL.gas, 0.0, PRESSURE)
     solution = riemann(left, right)
-    length, end = 12e-3, 1e-6
-    half = cells // 2
+    length, end, half = 12e-3, 1e-6, cells // 2
     state = lines.line((half, left.state), (cells - half, right.state))
     state[4, :, half:] = 0.0
     flow = lines.flow(state, law, length / cells, cfl=0.6)
     flow._species = 3
     lines.until(flow, end)
-    now, x = fields(flow.state, law), (np.arange(cells) + 0.5) * length / cells
+    now, x = fields(flow.state, law), (np.arange(cells) + 0.5) * length / cells - 0.5 * length
     wet, p, T = (np.asarray(row[0], float) for row in (now.microstructure, now.pressure, now.temperature))
     place = lines.crossing(x, wet, 0.5)
     width = (lines.crossing(x, wet, 0.05) - lines.crossing(x, wet, 0.95)) / (length / cells)
-    back, front = (0.5 * length + solution.speeds[side] * end for side in (1, 3))
-    inside = (x > back + 0.1 * (place - back)) & (x < place + 0.8 * (front - place))
-    beyond = (x > place + 0.5 * (front - place)) & (x < place + 0.9 * (front - place))
-    apart = float(np.abs(p[inside] / solution.pressure - 1.0).max())
-    exact = float(eos.temperature(air, solution.stars[1].density, solution.stars[1].energy))
-    return [(place - 0.5 * length) / end, width, apart, float(np.median(T[beyond])) / exact], solution
+    front = lines.crossing(x, p, 0.2 * solution.pressure)
+    hot = float(eos.temperature(air, solution.stars[1].density, solution.stars[1].energy))
+    return Surface(
+        place / end,
+        width,
+        float(np.interp(place, x, p)) / solution.pressure,
+        (front - place) / ((solution.speeds[4] - solution.velocity) * end),
+        float(T[x > place].max()) / hot,
+        solution.velocity,
+    )
 
 
 def cavities() -> Found:
     """Run the surface on a line, and both cavities on two grids."""
-    rows, speeds = [], []
-    for cells in (200, 400, 800, 1600):
-        (speed, width, apart, hot), solution = surface(cells)
-        label = f"surface, {cells} cells"
-        speeds.append(abs(speed / solution.velocity - 1.0))
+    rows = []
+    for cells in (200, 800, 3200):
+        line, label = surface(cells), f"surface, {cells} cells"
         rows += [
-            near(f"{label}: speed", speed, solution.velocity, 0.02, "m/s", OWN),
-            told(f"{label}: width", width, None, "", "cells from 5 to 95 % of water"),
-            told(f"{label}: largest error of p between the waves", apart, None, "", OWN),
-            told(f"{label}: T of the air over the exact one", hot, 1.0, "", OWN),
+            near(f"{label}: speed", line.speed, line.exact, 0.02, "m/s", OWN),
+            told(f"{label}: width in cells", line.width, None, "", "from 5 to 95 % of water"),
+            told(f"{label}: p in the contact over the exact one", line.pressure, 1.0, "", OWN),
+            told(f"{label}: way of the shock in the air ahead of it, over the exact one", line.ahead, 1.0, "", OWN),
+            told(f"{label}: highest T of the air over the exact one", line.temperature, 1.0, "", OWN),
         ]
     curves, pictures = [], []
     for per_radius in (30, 60):
         found = collapse(SMALL, per_radius, (1.8e-6, 3.3e-6) if per_radius == 60 else ())
         label, (time, jet) = f"6 mm, {per_radius} cells per radius", _impact(found)
         rows += [
-            near(f"{label}: impact after the start 2.4 mm ahead", time + AHEAD / _speed(SMALL), 3.65e-6, 0.05, "µs", NOURGALIEV),
+            near(
+                f"{label}: impact after the start 2.4 mm ahead",
+                time + AHEAD / _speed(SMALL),
+                3.65e-6,
+                0.05,
+                "µs",
+                NOURGALIEV,
+            ),
             told(f"{label}: impact after the first contact", time, None, "µs", ""),
             near(f"{label}: jet", jet, 2725.0, 0.05, "km/s", NOURGALIEV),
             told(f"{label}: highest pressure", float(found.highest.max()), 9e9, "GPa", "8 to 10 GPa, from memory"),
         ]
         open_yet = np.isfinite(found.upstream)
-        curves.append(Curve(found.time[open_yet] * 1e6, found.upstream[open_yet] * 1e3, f"{per_radius} cells per radius"))
+        curves.append(
+            Curve(found.time[open_yet] * 1e6, found.upstream[open_yet] * 1e3, f"{per_radius} cells per radius")
+        )
         pictures = found.pictures
     large = [_impact(collapse(LARGE, per_radius)) for per_radius in (40, 80)]
     rows += [
-        near("0.4 m, 40 cells per radius: impact after the first contact", large[0][0], large[1][0], 0.05, "µs", "80 cells"),
+        near(
+            "0.4 m, 40 cells per radius: impact after the first contact",
+            large[0][0],
+            large[1][0],
+            0.05,
+            "µs",
+            "80 cells",
+        ),
         near("0.4 m, 40 cells per radius: jet", large[0][1], large[1][1], 0.05, "km/s", "80 cells"),
     ]
-    panels: list[Panel | Picture] = [Panel("upstream wall on the axis", "t after the first contact (µs)", "x (mm)", tuple(curves))]
+    panels: list[Panel | Picture] = [
+        Panel("upstream wall on the axis", "t after the first contact (µs)", "x (mm)", tuple(curves))
+    ]
     for title, density in zip(("1.8 µs", "3.3 µs"), pictures, strict=False):
         half = density[: density.shape[0] // 2, density.shape[1] // 3 :]
         whole = np.concatenate([half[::-1], half]) / 1e3
@@ -172,9 +208,16 @@ def cavities() -> Found:
 
 
 NOTES = (
-    "The published times count from the start of the runs, in which the shock begins 2.4 mm ahead of the cavity: 0.86 µs. "
-    "Counted from the first contact, 3.65 µs would ask for a mean speed of 1.6 km/s of a wall that starts at twice the "
-    "particle velocity, 1.36 km/s, and arrives at 2.7.",
+    "The published times count from the start of the runs, in which the shock begins 2.4 mm ahead of the cavity: "
+    "0.86 µs. Counted from the first contact, 3.65 µs would ask for a mean speed of 1.6 km/s of a wall that starts "
+    "at twice the particle velocity, 1.36 km/s, and arrives at 2.7.",
+    "A cell that holds some of both has one temperature, and next to water the air has no heat capacity to speak of: "
+    "in the profile the air that the contact smears over some cells is at 320 to 460 K where its shock should make "
+    "it 1810 K. It loses its heat to the water and with that most of its volume, so that the shock in the air starts "
+    "late, a delay that falls slowly with the cells. What the water does, the speed of the surface, the jet and the "
+    "time of impact, hardly depends on it; temperatures of a thin gas do, and must not be read from such runs. The "
+    "pressure within the contact is off by tens of percent of that of the air, 3 MPa beside 1.9 GPa, without "
+    "oscillation in the water.",
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from tessera.errors import ConfigError
-from tessera.verification import burning, detonation, keeping, pores, shocks, smooth, tubes
+from tessera.verification import burning, cavities, detonation, keeping, pores, shocks, smooth, tubes
 from tessera.verification.findings import Case, Found
 
 CASES = (
@@ -95,6 +95,16 @@ CASES = (
         "A pore of 1.26 µm behind a piston of 1000 m/s, with kinetics, viscosity and caps as in the demo study: the "
         "area hotter than 875 K at five times. Half of the box is computed, and mirrored.",
         pores.hotspots,
+        costly=True,
+    ),
+    Case(
+        "cavity",
+        "Air cavities in water",
+        "Water as a stiffened gas (γ 4.4, p∞ 0.6 GPa) and air in one cell at one pressure and one temperature. A "
+        "shock of 1.9 GPa (Mach 1.72) collapses a cavity of 6 mm; one of 1 GPa (Mach 1.422) a cavity of 0.4 m. The "
+        "jet is the fastest water on the axis until it hits the far wall. Before, the surface alone is run on a "
+        "line, against the exact Riemann problem of water and air.",
+        cavities.cavities,
         costly=True,
     ),
 )
