@@ -26,7 +26,7 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check docs lock audit \
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check verify docs lock audit \
   clean clean-results
 
 help: ## list the targets
@@ -101,6 +101,10 @@ bench: environment ## measure the solver, the networks, and the formats
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
 	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
+
+verify: environment ## the solver against exact and published values, as docs/verification.md, in minutes
+	@echo "verify: docs/verification.md, its figures and numbers"
+	@tessera verify --out docs
 
 docs: environment ## write the generated tables and the schema anew
 	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"

@@ -97,7 +97,8 @@ def collapse(cavity: Cavity, cells_per_radius: int, pictured: tuple[float, ...] 
         if waiting and found[-1][0] >= waiting[0]:
             pictures.append(flow.state[0].copy())
             waiting.pop(0)
-    return Collapse(*np.array(found).T, pictures)
+    time, upstream, downstream, jet, highest = np.array(found).T
+    return Collapse(time, upstream, downstream, jet, highest, pictures)
 
 
 class Surface(NamedTuple):
@@ -203,7 +204,9 @@ def cavities() -> Found:
     for title, density in zip(("1.8 µs", "3.3 µs"), pictures, strict=False):
         half = density[: density.shape[0] // 2, density.shape[1] // 3 :]
         whole = np.concatenate([half[::-1], half]) / 1e3
-        panels.append(Picture(f"density, {title} after the first contact", whole, (16.0, 12.0), "mm", "ρ (g/cm³)"))
+        panels.append(
+            Picture(f"density, {title} after the first contact", whole, (16.0, 12.0), "mm", "ρ (g/cm³)", start=8.0)
+        )
     return Found(rows, tuple(panels), NOTES)
 
 

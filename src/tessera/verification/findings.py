@@ -116,7 +116,7 @@ class Panel(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One panel of a figure: a field (y, x) in shown units, with its size along x and y."""
+    """One panel of a figure: a field (y, x) in shown units, with its size along x and y, and where x begins."""
 
     title: str
     values: np.ndarray
@@ -124,6 +124,7 @@ class Picture(NamedTuple):
     length: str
     label: str
     colormap: str = "viridis"
+    start: float = 0.0
 
 
 class Found(NamedTuple):

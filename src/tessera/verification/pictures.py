@@ -50,7 +50,7 @@ def _curves(axes: Axes, panel: Panel) -> None:
 
 
 def _picture(axes: Axes, panel: Picture) -> None:
-    extent = (0.0, panel.size[0], 0.0, panel.size[1])
+    extent = (panel.start, panel.start + panel.size[0], 0.0, panel.size[1])
     image = axes.imshow(panel.values, origin="lower", extent=extent, cmap=panel.colormap, interpolation="nearest")
     axes.grid(False)
     axes.set_xlabel(f"x ({panel.length})")

@@ -44,6 +44,11 @@ def page(
     return "\n".join(parts)
 
 
+def anchor(title: str) -> str:
+    """Return the name under which a page links to a heading."""
+    return title.lower().replace(" ", "-").translate({ord(letter): None for letter in ",.:()/"})
+
+
 def missed(found: Mapping[str, Found]) -> list[str]:
     """Return the rows whose bound is missed, by case and quantity."""
     return [f"{name}: {row.quantity}" for name, one in found.items() for row in one.rows if row.passed is False]
@@ -70,8 +75,7 @@ def _summary(cases: Sequence[Case], found: Mapping[str, Found]) -> str:
         kept = sum(bool(row.passed) for row in bound)
         tightest = max(bound, key=_share, default=None)
         said = "" if tightest is None else f"{100.0 * _share(tightest):.0f} %, {tightest.quantity}"
-        link = case.title.lower().replace(" ", "-").translate({ord(letter): None for letter in ",.:()/"})
-        lines.append(f"| [{case.title}](#{link}) | {kept} of {len(bound)} | {said} |")
+        lines.append(f"| [{case.title}](#{anchor(case.title)}) | {kept} of {len(bound)} | {said} |")
     return "\n".join(lines) + "\n"
 
 
