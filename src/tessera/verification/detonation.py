@@ -8,6 +8,7 @@ transients of the start: a slab as behind the spike.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import brentq
 
 from tessera.physics import eos, reaction
@@ -22,11 +23,12 @@ from tessera.verification.materials import BIRCH, PRODUCTS
 KINETICS = reaction.OneStep()
 LAW = eos.mixture(BIRCH, PRODUCTS, KINETICS.heat)
 OWN = "jump conditions of the law"
-LENGTH, MATCH = 120e-6, 3e-6  # of the line and of the slab that starts the wave [m]
-CELLS = (750, 1500, 3000)
+LENGTH, MATCH = 180e-6, 3e-6  # of the line and of the slab that starts the wave [m]
+CELLS = (1125, 2250, 4500)
 
 
-MEASURED = 0.75  # share of the line beyond which the wave is taken for steady [1]
+DRAWN = 8e-6  # behind the front [m]
+MEASURED = 0.6  # share of the line beyond which the wave is taken for steady [1]
 
 
 class Steady(NamedTuple):
@@ -40,12 +42,16 @@ class Steady(NamedTuple):
         Where all is burnt, and where nothing is.
     half
         Distance from the spike to where half is burnt [m].
+    distance, pressure
+        Profile behind the spike [m], [Pa], to where nearly all is burnt.
     """
 
     speed: float
     behind: State
     spike: State
     half: float
+    distance: np.ndarray
+    pressure: np.ndarray
 
 
 def steady() -> Steady:
@@ -53,8 +59,7 @@ def steady() -> Steady:
     density = float(eos.solid_density(BIRCH, 0.0))
     behind, speed = eos.chapman_jouguet(LAW._replace(burnt=1.0), density, KINETICS.heat)
     spike = at_speed(speed)
-    share = np.linspace(0.0, 0.5, 41)
-    slowness = []
+    share, slowness, pressures = np.linspace(0.0, 0.98, 99), [], []
     for burnt in share:
         v = _within(speed, density, float(burnt), spike)
         p = (density * speed) ** 2 * (1.0 / density - v)
@@ -62,7 +67,9 @@ def steady() -> Steady:
         T = float(eos.temperature(LAW._replace(burnt=float(burnt)), 1.0 / v, e))
         rate = float(reaction.heating(KINETICS, T, 1.0 - burnt, 0.0, 0.0)) / KINETICS.heat
         slowness.append(density * speed * v / rate)
-    return Steady(speed, behind, spike, float(np.trapezoid(slowness, share)))
+        pressures.append(p)
+    distance = cumulative_trapezoid(slowness, share, initial=0.0)
+    return Steady(speed, behind, spike, float(np.interp(0.5, share, distance)), distance, np.array(pressures))
 
 
 def at_speed(speed: float) -> State:
@@ -147,7 +154,7 @@ def _profile(flow: Flow) -> tuple[lines.Profile, np.ndarray]:
 
 def waves() -> Found:
     """Run the wave on finer and finer lines."""
-    exact, rows, curves, spikes, peaks, halves = steady(), [], [], [], [], []
+    exact, rows, curves, speeds, spikes, peaks, halves = steady(), [], [], [], [], [], []
     spike = float(eos.temperature(BIRCH, exact.spike.density, exact.spike.energy))
     for cells in CELLS:
         wave = run(cells, exact.behind, exact.spike)
@@ -166,7 +173,12 @@ def waves() -> Found:
         T = float(eos.temperature(here, wave.profile.density[top], wave.profile.energy[top]))
         peaks.append((float(wave.profile.pressure[top]), T))
         halves.append(float(wave.place[-1] - lines.crossing(wave.profile.x, wave.burnt, 0.5)))
-        curves.append(Curve(wave.profile.x * 1e6, wave.profile.pressure / 1e9, label))
+        behind = wave.place[-1] - wave.profile.x
+        near_front = (behind > -1e-6) & (behind < DRAWN)
+        curves.append(Curve(-behind[near_front] * 1e6, wave.profile.pressure[near_front] / 1e9, label))
+        every = max(wave.place.size // 45, 1)
+        places, times = wave.place[::every], wave.time[::every]
+        speeds.append(Curve(places[1:] * 1e6, np.diff(places) / np.diff(times) / 1e3, label))
     rows += [
         near("speed", speed, 9083.0, 0.01, "km/s", "JWL constants of Souers and Haselman 1993"),
         order("order of the density of the spike", spikes, 1.0, 0.5, "a spike is one corner of a jump"),
@@ -178,4 +190,12 @@ def waves() -> Found:
         ),
         near(f"length to half burnt, {label}", halves[-1], exact.half, 0.1, "µm", "steady wave, by integration"),
     ]
-    return Found(rows, (Panel("detonation of HMX", "x (µm)", "p (GPa)", tuple(curves)),))
+    truth = Curve(-exact.distance * 1e6, exact.pressure / 1e9, "steady wave", exact=True)
+    jouguet = Curve(np.array([0.0, LENGTH * 1e6]), np.full(2, exact.speed / 1e3), "Chapman-Jouguet", exact=True)
+    return Found(
+        rows,
+        (
+            Panel("behind the front", "distance from the front (µm)", "p (GPa)", (truth, *curves)),
+            Panel("speed of the front", "x (µm)", "D (km/s)", (jouguet, *speeds)),
+        ),
+    )

@@ -106,7 +106,7 @@ class Curve(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One panel of a figure: curves with their axes."""
+    """One panel of a figure: curves with their axes, both logarithmic or none."""
 
     title: str
     x: str

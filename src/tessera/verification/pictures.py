@@ -44,6 +44,7 @@ def _curves(axes: Axes, panel: Panel) -> None:
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
     if panel.logarithmic:
+        axes.set_xscale("log")
         axes.set_yscale("log")
     if len(panel.curves) > 1:
         axes.legend()
