@@ -42,6 +42,13 @@ def test_an_exact_profile_holds_what_flows_in():
     np.testing.assert_allclose(held, start + flux, atol=1e-5)
 
 
+def test_a_mirrored_problem_has_the_mirrored_profile():
+    mirrored = riemann(*(at_pressure(GAS, rho, 0.0, p) for rho, p in ((0.125, 0.1), (1.0, 1.0))))
+    speed = np.linspace(-2.0, 2.0, 200)
+    sign = np.array([1.0, -1.0, 1.0, 1.0])[:, None]
+    np.testing.assert_allclose(sign * mirrored.profile(-speed), SOD.profile(speed), atol=1e-9)
+
+
 @pytest.mark.parametrize("velocity", [300.0, 2000.0])
 def test_a_shock_from_the_jump_conditions_is_on_the_hugoniot(velocity):
     behind, speed = eos.hugoniot(HMX, velocity)
