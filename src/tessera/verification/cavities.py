@@ -211,7 +211,7 @@ def cavities() -> Found:
 
 
 NOTES = (
-    "Public set-ups of the small cavity begin with the shock 2.4 mm ahead of it, 0.86 µs before the first contact, "
+    "A public set-up of the small cavity begins with the shock 2.4 mm ahead of it, 0.86 µs before the first contact, "
     "and the published 3.6 to 3.7 µs fit when they are counted from there. Counted from the first contact, where "
     "they were quoted from, the impact here is a fifth too early; but that would ask for a mean speed of 1.6 km/s of "
     "a wall that starts at twice the particle velocity, 1.36 km/s, and arrives at 2.7.",
