@@ -27,7 +27,8 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench record docs-check docs lock audit \
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench record docs-check verify docs \
+	lock audit \
   clean clean-results
 
 help: ## list the targets
@@ -116,6 +117,10 @@ record: environment ## keep what `make bench` measured last as docs/performance.
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
 	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
+
+verify: environment ## the solver against exact and published values, as docs/verification.md, in minutes
+	@echo "verify: docs/verification.md, its figures and numbers"
+	@tessera verify --out docs
 
 docs: environment ## write the generated tables and the schema anew
 	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"
