@@ -19,6 +19,8 @@ from numba.extending import overload, register_jitable
 
 from tessera.provenance import PACKAGE, source_digest
 
+COMPILED: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
+UNCOUNTED = COMPILED | {"_nrt": False}
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
 ONE = np.float32(1.0)
@@ -69,13 +71,13 @@ def kernel(function: Callable) -> Any:
     references, atomic for every row that one kernel hands to another, a step takes a third less time.
     """
     _keep_by_sources()
-    return numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(function)
+    return numba.njit(**UNCOUNTED)(function)
 
 
 def routine(function: Callable) -> Any:
     """Compile a function as a kernel that may allocate arrays, and use numpy's functions that do."""
     _keep_by_sources()
-    return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+    return numba.njit(**COMPILED)(function)
 
 
 def point(function: Callable) -> Any:

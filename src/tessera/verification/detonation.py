@@ -118,9 +118,8 @@ def run(cells: int, behind: State, spike: State) -> Wave:
     burnt = LAW._replace(burnt=1.0)
     inlet[[grid.RHO, grid.U, grid.ENERGY, grid.P]] = behind.density, behind.velocity, behind.energy, behind.pressure
     inlet[grid.SOUND] = eos.sound_speed(burnt, behind.density, behind.energy)
-    flow = lines.flow(state, LAW, dx, kinetics=KINETICS, sides=(FED, OPEN, WALL), inlet=inlet, cfl=0.6)
-    flow._species = 3
-    flow._columns = min(match + 10, cells)
+    sides = (FED, OPEN, WALL)
+    flow = lines.flow(state, LAW, dx, kinetics=KINETICS, sides=sides, inlet=inlet, cfl=0.6, resting=match + 4)
     times: list[float] = []
     places: list[float] = []
     highest: list[float] = []
@@ -135,7 +134,7 @@ def run(cells: int, behind: State, spike: State) -> Wave:
 
 def _front(flow: Flow, dx: float) -> tuple[float, float]:
     """Return the place of the front, where the density is 1.2 times that ahead, and the highest density."""
-    rho = flow.state[0, 0, : flow._columns]
+    rho = flow.state[0, 0, : flow.columns]
     ahead = float(eos.solid_density(BIRCH, 0.0))
     x = (np.arange(rho.size) + 0.5) * dx
     place = lines.crossing(x, rho, 1.2 * ahead)

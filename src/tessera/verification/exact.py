@@ -107,6 +107,8 @@ class Isentrope:
         """Return the state at a pressure [Pa]."""
         if pressure >= self._ahead.state.pressure:
             return self._ahead.state
+        if pressure <= self.at(self.end).pressure:
+            return self.at(self.end)
         root = brentq(lambda s: self.at(s).pressure - pressure, self.end, self.begin, xtol=1e-14)
         return self.at(root)
 
