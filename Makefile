@@ -19,6 +19,7 @@ STUDY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/tessera.stamp
+PEERS := build/peers
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
 OVERLAY = $(if $(STUDY),--configfile $(STUDY))
 PYTHON_FILES := src tests benchmarks
@@ -26,7 +27,8 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench docs-check docs lock audit \
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench record docs-check verify docs \
+	lock audit \
   clean clean-results
 
 help: ## list the targets
@@ -94,17 +96,35 @@ format: environment ## write Python and Snakefiles in the house's format
 	@ruff format $(LINTED)
 	@snakefmt --line-length 120 Snakefile workflow
 
-bench: environment ## measure the solver, the networks, and the formats
-	@echo "bench: the solver, the networks, and the formats"
-	@for script in benchmarks/*.py; do python "$$script" || exit $$?; done
+bench: environment $(PEERS)/stamp ## measure the solver beside its peers, the networks, and the formats
+	@echo "bench: the solver and its peers, the networks, and the formats"
+	@failed=0; for script in benchmarks/*.py; do OMP_NUM_THREADS=1 python "$$script" || failed=1; done; exit $$failed
+
+# The solvers that tessera is measured against live apart from .venv; Clawpack is compiled for this machine.
+$(PEERS)/stamp: benchmarks/peers/constraints.txt | environment
+	@command -v gfortran >/dev/null 2>&1 \
+	  || { echo "bench: expected gfortran on the PATH, got none; on Debian: apt install gfortran" >&2; exit 2; }
+	@echo "bench: installing the versions of $< into $(PEERS)"
+	@rm -rf $(PEERS) && $(BIN)/python -m venv $(PEERS)
+	@FFLAGS="-O3 -march=native" CFLAGS="-O3 -march=native" $(PEERS)/bin/python -m pip install --quiet \
+	  --disable-pip-version-check $(PIP_ARGS) --no-deps -r $<
+	@touch $@
+
+record: environment ## keep what `make bench` measured last as docs/performance.json, and write docs/performance.md by it
+	@echo "record: docs/performance.json, docs/performance.md"
+	@python -m tests.house.performance && python -m tests.house.generated
 
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
 	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
 
+verify: environment ## the solver against exact and published values, as docs/verification.md, in minutes
+	@echo "verify: docs/verification.md, its figures and numbers"
+	@tessera verify --out docs
+
 docs: environment ## write the generated tables and the schema anew
 	@echo "docs: tables of keys, fields and ensembles, and workflow/schemas/study.schema.json"
-	@python tests/house/generated.py
+	@python -m tests.house.generated
 
 lock: environment ## write hashes.txt for constraints.txt; WHEELS names files from elsewhere
 	@echo "lock: hashes.txt by uv $(UV)"

@@ -382,6 +382,21 @@ def reproduce(
 
 
 @app.command()
+def verify(
+    only: Annotated[list[str] | None, typer.Option("--only", help="Name of a case; repeat. Default: all.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for verification.md, its figures and numbers; none: no files.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the cases that take more than seconds.")] = False,
+) -> None:
+    """Verify the solver against exact and published values; exit code 1 where a bound is missed."""
+    from tessera.stages import verification
+
+    if not verification.verify(only or [], out, quick):
+        raise typer.Exit(1)
+
+
+@app.command()
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)

@@ -71,6 +71,26 @@ def git_revision() -> str:
     return described.stdout.strip()
 
 
+@cache
+def revision_of(*parts: str) -> str:
+    """Return the last commit that touched parts of `tessera`, with `+` when they were edited since, or `unknown`.
+
+    Unlike `git_revision` it stays as it is while other files change.
+    """
+    paths = [str(path) for part in parts for path in (PACKAGE / part, PACKAGE / f"{part}.py") if path.exists()]
+    git = ["git", "-C", str(PACKAGE)]
+    try:
+        said = [
+            subprocess.run(
+                [*git, *command, "--", *paths], capture_output=True, text=True, check=True, timeout=10
+            ).stdout
+            for command in (["log", "-1", "--abbrev=12", "--format=%h"], ["status", "--porcelain"])
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said[0].strip() + ("+" if said[1].strip() else "") if said[0].strip() else "unknown"
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide numbers."""
     found = {"python": platform.python_version()}

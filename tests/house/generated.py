@@ -1,4 +1,4 @@
-"""What is generated: the tables of keys, the JSON schema, the tables of the data card and of statistics.
+"""What is generated: tables of keys, the JSON schema, tables of the data card, of statistics and of performance.
 
 `make docs` runs this module and writes all of it anew; `test_documentation.py` keeps it equal.
 """
@@ -10,12 +10,14 @@ from tessera.data.fields import FIELDS, SIMULATED, STATISTICS
 from tessera.formats.mapping import Mapping
 from tessera.study import Simulated, load, schema
 from tessera.study.table import markdown
+from tests.house import performance
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "config" / "README.md"
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "study.schema.json"
 FORMATS = REPOSITORY / "docs" / "formats.md"
 CARD = REPOSITORY / "docs" / "data.md"
+PERFORMANCE = REPOSITORY / "docs" / "performance.md"
 MICROSTRUCTURES = REPOSITORY / "docs" / "microstructures.md"
 STUDIES = {"demo": [], "smoke": ["smoke.yaml"], "paper": ["paper.yaml"]}
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
@@ -29,6 +31,7 @@ def texts() -> dict[Path, str]:
         FORMATS: _filled(FORMATS, {"keys": markdown(Mapping.model_json_schema())}),
         CARD: _filled(CARD, {"fields": _fields(), "ensembles": _ensembles()}),
         MICROSTRUCTURES: _filled(MICROSTRUCTURES, {"statistics": _statistics()}),
+        PERFORMANCE: _filled(PERFORMANCE, performance.tables()),
     }
 
 

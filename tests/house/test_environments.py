@@ -74,3 +74,12 @@ def test_what_is_installed_is_what_the_constraints_say():
         if name in installed and installed[name].partition("+")[0] != version
     }
     assert different == {}
+
+
+def test_peers_of_the_benchmark_are_pinned_and_burden_no_user():
+    lines = (REPOSITORY / "benchmarks" / "peers" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    names = {canonicalize_name(line.split("==")[0]) for line in pins}
+    assert {"clawpack", "pyro-hydro"} <= names
+    assert not {"clawpack", "pyro-hydro"} & constraints().keys()

@@ -12,6 +12,7 @@ LINEAR = eos.LAWS["linear-hugoniot"](1900.0, 2901.0, 2.058, 1.1, 300.0, **DEBYE)
 BIRCH = eos.LAWS["birch-murnaghan"](1.0 / 0.515573e-3, 16.5e9, 8.7, 0.0, 0.9, 300.0, **DEBYE)
 PRODUCTS = eos.LAWS["jwl"](1901.2, 858.0805e9, 7.546531e9, 4.306, 0.80, 0.30, 11.0e9 / 1901.2, 1500.0, 3500.0)
 MIXTURE = eos.mixture(BIRCH, PRODUCTS, 5.86e6)
+PAIR = eos.pair((4.4, 6e8, 1000.0), (1.4, 1.2))
 WATER = eos.LAWS["stiffened-gas"](4.4, 6e8, 1000.0, 300.0)
 
 
@@ -43,6 +44,10 @@ MATERIALS = {
     "jwl": Material(PRODUCTS, (100.0, 3200.0), (1200.0, 6000.0)),
     "barely burnt": Material(MIXTURE._replace(burnt=1e-3), (1920.0, 3200.0), (400.0, 6000.0)),
     "half burnt": Material(MIXTURE._replace(burnt=0.5), (1920.0, 3200.0), (400.0, 6000.0)),
+    "water": Material(PAIR, (1010.0, 2000.0), (300.0, 6000.0)),
+    "air in water": Material(PAIR._replace(burnt=1e-3), (50.0, 1800.0), (250.0, 6000.0)),
+    "water in air": Material(PAIR._replace(burnt=0.9), (0.1, 100.0), (200.0, 6000.0)),
+    "air": Material(PAIR._replace(burnt=1.0), (0.01, 100.0), (50.0, 5000.0)),
     "burnt": Material(MIXTURE._replace(burnt=1.0), (100.0, 3200.0), (1200.0, 6000.0)),
 }
 every_material = pytest.mark.parametrize("material", MATERIALS.values(), ids=MATERIALS)

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from tessera.errors import ConfigError
 from tessera.physics import eos
-from tests.physics.materials import BIRCH, HMX, LINEAR, MATERIALS, MIXTURE, PRODUCTS, WATER, every_material
+from tests.physics.materials import BIRCH, HMX, LINEAR, MATERIALS, MIXTURE, PAIR, PRODUCTS, WATER, every_material
 
 shares = st.floats(0.0, 1.0)
 few = settings(max_examples=25, deadline=None)
@@ -92,7 +92,7 @@ def test_matter_resists_squeezing_and_takes_heat(material, x, y):
 @given(x=shares, y=shares)
 def test_the_grueneisen_coefficient_says_what_heat_adds_to_the_pressure(material, x, y):
     law, (rho, T) = material.law, state(material, x, y)
-    if isinstance(law, eos.Mixture):  # for which it depends on the temperature too
+    if isinstance(law, eos.Mixture | eos.Pair):  # for which it depends on the temperature too
         return
     e = eos.energy_of_temperature(law, rho, T)
     rise = (eos.tension(law, rho, e + 1e4) - eos.tension(law, rho, e - 1e4)) / 2e4
@@ -191,6 +191,36 @@ def test_the_parts_of_a_mixture_share_energy_and_pressure_at_one_temperature(bur
     assert (1 - burnt) * solid + burnt * gas == pytest.approx(e, rel=1e-9)
     pushes = eos.tension(law.solid, rho, solid), eos.tension(law.products, rho, gas)
     assert eos.pressure(law, rho, e) == pytest.approx((1 - burnt) * pushes[0] + burnt * pushes[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_pair_ends_in_its_parts(share):
+    law, rho, e = PAIR._replace(burnt=share), 1300.0 - 1298.0 * share, 2e6
+    part = law.gas if share else law.liquid
+    for function in (eos.pressure, eos.sound_speed, eos.temperature):
+        assert function(law, rho, e) == pytest.approx(function(part, rho, e), rel=1e-12)
+
+
+@few
+@given(share=st.floats(1e-6, 1.0), T=st.floats(250.0, 3000.0), log_p=st.floats(4.5, 9.5))
+def test_the_parts_of_a_pair_fill_the_cell_at_one_pressure_and_one_temperature(share, T, log_p):
+    law, p = PAIR._replace(burnt=share), 10.0**log_p
+    water, air = law.liquid, law.gas
+    room = (1 - share) * (water.gamma - 1) * water.specific_heat * T / (p + water.stiffness)
+    filled = share * (air.gamma - 1) * air.specific_heat * T / p
+    rho = 1.0 / (room + filled)
+    dense = (1 - share) / room if share < 1.0 else 1.0
+    e = (1 - share) * eos.energy(water, dense, p) + share * air.specific_heat * T
+    assert eos.pressure(law, rho, e) == pytest.approx(p, rel=1e-7)
+    assert eos.temperature(law, rho, e) == pytest.approx(T, rel=1e-9)
+    assert eos.solid_fraction(law, rho, e) == pytest.approx(room * rho, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize(("which", "value"), [("liquid", (1.0, 6e8, 1e3)), ("gas", (1.4, -1.0)), ("gas", (0.9, 1.2))])
+def test_a_pair_without_meaning_is_refused(which, value):
+    parts = {"liquid": (4.4, 6e8, 1e3), "gas": (1.4, 1.2)} | {which: value}
+    with pytest.raises(ConfigError, match="expected a"):
+        eos.pair(**parts)
 
 
 def test_the_isentrope_of_hmx_is_fitted():

@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from tessera.errors import ConfigError
 from tessera.physics import eos, reaction
-from tessera.stages.ensembles import laws
+from tessera.physics.strength import SimonGlatzel, Strength
+from tessera.stages.ensembles import draw_design, laws, simulate_shard, strength_of
 from tessera.study.reading import read
 from tessera.study.study import validate
 
@@ -67,3 +70,56 @@ def test_the_shock_that_the_check_of_a_study_reckons_with_is_that_of_the_law(kin
     """To a tenth: the check asks whether it crosses the box."""
     named = study(eos={"kind": kind})
     assert named.material.eos.shock_speed(1000.0) == pytest.approx(eos.hugoniot(laws(named)[0], 1000.0)[1], rel=0.1)
+
+
+def test_what_a_study_says_of_strength_reaches_the_solver():
+    said = {"yield_stress": 0.3e9, "modulus": 12e9, "melting": {"kind": "simon-glatzel", "temperature": 550.0}}
+    strength = strength_of(study(strength=said))
+    assert strength == Strength(0.3e9, 12e9, SimonGlatzel(550.0, 0.305e9, 0.327))
+    assert strength_of(study()) is None
+
+
+LOADINGS = {
+    "inflow": ({"kind": "inflow", "velocity": {"low": 900.0, "high": 900.0}}, 900.0),
+    "flyer": ({"kind": "flyer", "velocity": {"low": 2000.0, "high": 2000.0}, "thickness": 1e-6}, 1000.0),
+    "history": ({"kind": "pressure-history", "times": [0.0, 1e-9], "pressures": [5e9, 9.3647e9]}, 1000.0),
+}
+
+
+@pytest.mark.parametrize(("loading", "velocity"), LOADINGS.values(), ids=LOADINGS)
+def test_a_case_says_the_particle_velocity_of_its_loading_and_is_run_with_it(loading, velocity, tmp_path):
+    micro = {
+        **CONFIG["ensembles"]["micro"],
+        "particle_velocity": None,
+        "loading": loading,
+        "cells": [16, 24],
+        "cell_size": 1.4e-7,
+        "snapshots": 8,
+        "cases": 3,
+        "shard": 3,
+        "split": {"train": 1, "validation": 1, "test": 1},
+        "sides": "periodic",
+        "temperature": 320.0,
+    }
+    material = {"conductivity": 0.4, "spall": 1e8, "strength": {"melting": {"kind": "never"}}}
+    content = {
+        **CONFIG,
+        "models": ["cnext"],
+        "material": CONFIG["material"] | material,
+        "ensembles": {**CONFIG["ensembles"], "micro": micro},
+        "tokenizer": CONFIG["tokenizer"] | {"widths": [8, 8, 8]},
+        "evaluation": CONFIG["evaluation"] | {"snapshots": {"micro": [2], "meso": [3]}},
+    }
+    for part in ("decoupled", "coupled"):
+        training = content["dynamics"][part]["training"]
+        content["dynamics"][part]["training"] = training | {"horizons": [{"until": 1.0, "steps": [1]}]}
+    named = validate(content, "here")
+    draw_design(named, "micro", tmp_path / "design.nc")
+    simulate_shard(named, "micro", tmp_path / "design.nc", 0, tmp_path / "shard.json")
+    with xr.open_dataset(tmp_path / "shard.nc", decode_timedelta=False) as made:
+        np.testing.assert_allclose(made.particle_velocity, velocity, rtol=2e-3)
+        assert float(made.temperature[:, 0].max()) == pytest.approx(320.0, abs=0.01)
+        assert float(made.velocity_x[:, -1].max()) > 0.65 * velocity
+        assert float(made.pressure.min()) < 0.0
+        np.testing.assert_allclose(made.inflow_mass[:, 0], 0.0)
+    assert not list(tmp_path.glob("*.checkpoint"))

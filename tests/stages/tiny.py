@@ -24,15 +24,15 @@ SMALL = {
         "micro": {
             "cases": 3,
             "split": {"train": 1, "validation": 1, "test": 1},
-            "cells": [48, 64],
-            "cell_size": 9e-8,
+            "cells": [24, 32],
+            "cell_size": 1.8e-7,
             "snapshots": 8,
             "shard": 3,
             "microstructure": {"diameter": {"low": 6.7e-7, "high": 9e-7}},
         },
         "meso": {
-            "cells": [64, 64],
-            "cell_size": 2e-7,
+            "cells": [32, 32],
+            "cell_size": 4e-7,
             "snapshots": 8,
             "shard": 3,
             "microstructure": {

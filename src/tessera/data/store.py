@@ -14,8 +14,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import dask
-import dask.array as da
 import netCDF4
 import numpy as np
 import xarray as xr
@@ -206,6 +204,8 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
 
 def _lay_out(dataset: xr.Dataset, folder: Path) -> None:
     """Write everything of a store but the fields that lie in shards; those get their metadata."""
+    import dask.array as da  # as slow as a kernel to load, and no simulation needs it
+
     laid, encoding = dataset.copy(), {}
     for name, variable in dataset.variables.items():
         if name in dataset.data_vars and shards.sharded(dataset[name]):
@@ -322,6 +322,8 @@ def _named(manifest: Path) -> tuple[Path, str]:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Let no other thread write on when writing a store has failed: what is removed would come back."""
+    import dask
+
     with dask.config.set(scheduler="synchronous"):
         try:
             yield

@@ -18,7 +18,7 @@ from tessera.physics.eos import (
 from tessera.physics.law import THREE, ZERO, kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.physics.strength import least_melting, melting
-from tessera.simulation.grid import ENERGY, RHO, SOUND, U, V
+from tessera.simulation.grid import ENERGY, RHO, SOUND, P, U, V
 from tessera.simulation.primitives import primitives
 
 WARMING = 60.0  # of a substep [K]
@@ -78,9 +78,9 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
 
 @kernel
 def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
-    """Return the stress of a row of cells radially to the yield surface; none where matter is thinner than `strong`.
+    """Write the share of its stress that each cell of a row bears, radially to the yield surface, and its modulus.
 
-    The shares of the stress that stay are written to `share`.
+    Matter that is thinner than `strong` has none.
     """
     limit = strength.yield_stress * strength.yield_stress / THREE
     stiff = strength.modulus
@@ -90,9 +90,6 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
         left = math.sqrt(allowed / max(second, allowed))
         share[i] = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
         modulus[i] = stiff if rho[i] > strong else ZERO * strong
-    multiply_row(share, normal)
-    multiply_row(share, across)
-    multiply_row(share, shear)
 
 
 @kernel
@@ -125,11 +122,12 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
     that were warm enough to burn.
     """
     heat, warm = 0.0, 0
-    notes[0, :columns] = ZERO
-    wrong[:columns] = 0
+    for i in range(columns):
+        notes[0, i], wrong[i] = ZERO, 0
     stressed = state.shape[0] > 7
     ignited = ignition(reaction, 0.0)
     watched = ignited
+    slack = strength.yield_stress  # by which the normal stress may exceed the pressure
     if stressed:
         watched = min(ignited, least_melting(strength.curve, 0.0))
     for j in range(state.shape[1]):
@@ -144,6 +142,8 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
                 state[10, j, :columns],
                 notes[1, :columns],
             )
+            for k in range(7, 10):
+                multiply_row(notes[1, :columns], state[k, j, :columns])
         primitives(law, medium, state, j, columns, 1, 2, 0, stressed, line, 0)
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
         check_row(
@@ -172,22 +172,31 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
             if bound[i] < watched or r[i] < half:
                 continue
             rho, old = np.float64(r[i]), np.float64(e[i])
+            burning, molten = bound[i] >= ignited, False
+            if stressed:
+                molten = bound[i] >= melting(strength.curve, rho, line[P, i] - slack)
+            if not (burning or molten):
+                continue
             whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
             a, b, c = state[4, j, i] / whole, state[5, j, i] / whole, state[6, j, i] / whole
             new = old
-            if bound[i] >= ignited:
+            if burning:
                 new, a, b, c = burn(law, reaction, rho, old, a, b, c, dt)
             if new != old:
                 state[4, j, i], state[5, j, i], state[6, j, i] = rho * a, rho * b, rho * c
                 warm += 1
             heat += rho * (new - old)
             state[3, j, i] += rho * (new - old)
-            if stressed:
+            if molten:
                 here = at_burnt(law, burnt(1.0, a, b, c))
                 T = temperature(here, rho, new)
                 if melting(strength.curve, rho, pressure(here, rho, new)) <= T:
-                    state[7:, j, i] = ZERO
-    return np.max(notes[0, :columns]), heat, warm
+                    for k in range(7, state.shape[0]):
+                        state[k, j, i] = ZERO
+    fastest = notes[0, 0]
+    for i in range(columns):
+        fastest = max(fastest, notes[0, i])
+    return fastest, heat, warm
 
 
 __all__ = ["burn", "settle"]

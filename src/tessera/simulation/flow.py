@@ -163,6 +163,11 @@ class Flow:
             front = last_moving(self.state, self._columns, self._real(MOVING))
             self._columns = min(max(front + AHEAD, self._columns), self.state.shape[2])
 
+    @property
+    def columns(self) -> int:
+        """Number of columns, from the left, that are at work; the others rest."""
+        return self._columns
+
     def budget(self) -> Budget:
         """Return what the box holds and what has changed it."""
         area = self.cell_size**2

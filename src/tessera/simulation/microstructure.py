@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
-from scipy.signal import fftconvolve
 
 from tessera.errors import ValidityError
 
@@ -207,6 +206,8 @@ def _place(rng: np.random.Generator, pore: Pore, taken: np.ndarray, gap: float, 
     height, width = share.shape
     if height + 2 > taken.shape[0] or width + 2 > taken.shape[1]:
         return None
+    from scipy.signal import fftconvolve  # a quarter of a second, which no simulation needs
+
     mask = (share > 0.0).astype(float)
     blocked = np.ones((taken.shape[0], taken.shape[1]), bool)
     blocked[1:-1, 1:-1] = taken[1:-1, 1:-1]

@@ -176,6 +176,13 @@ def strained(state, j, n, ratio, normal, across, line, start, before, behind):
 
 
 @kernel
+def copy_line(values, to):
+    """Copy a row of values."""
+    for i in range(to.size):
+        to[i] = values[i]
+
+
+@kernel
 def passed(flux, i, ratio, normal, across, total):
     """Add to a side's total (4,) what passes face `i`, in time step / cell size."""
     total[0] += np.float64(ratio) * np.float64(flux[MASS, i])
@@ -254,7 +261,7 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, strong, s
             row_beyond(law, medium, state, ahead, columns, species, strong, side, line)
         else:
             for k in range(WIDTH):
-                line[k, :n] = saved[ahead - rows, k, :n]
+                copy_line(saved[ahead - rows, k, :n], line[k, :n])
         j = ahead - 1
         if j < -1:
             continue
@@ -318,7 +325,8 @@ def flow(state, law, medium, ratio, thick, shear, columns, species, strong, kind
             state, law, medium, ratio, thick, shear, columns, species, strong, kinds[0], kinds[1], inlet, work, sides
         )
     if species == 0:
-        state[4, :, :columns] = state[0, :, :columns]
+        for j in range(state.shape[1]):
+            copy_line(state[0, j, :columns], state[4, j, :columns])
 
 
 __all__ = ["Work", "flow", "workspace"]

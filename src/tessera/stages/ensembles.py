@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -104,6 +103,8 @@ def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path
 
 def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Path) -> None:
     """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
+    import dask.array as da  # as slow as a kernel to load, and no simulation needs it
+
     drawn = _open_design(study, scale, design)
     listed = {path: _listed(study, scale, path) for path in shards}
     lying = {

@@ -25,6 +25,7 @@ from tessera.physics.eos.functions import (
 )
 from tessera.physics.eos.gas import IdealGas, StiffenedGas, stiffened_gas
 from tessera.physics.eos.mixture import Mixture, at_burnt, mixture
+from tessera.physics.eos.pair import Pair, pair
 from tessera.physics.eos.products import JWL, jwl
 from tessera.physics.eos.shock import State, chapman_jouguet, hugoniot, unloaded
 from tessera.physics.eos.solid import COMPLETE
@@ -47,6 +48,7 @@ __all__ = [
     "LinearHugoniot",
     "MieGruneisen",
     "Mixture",
+    "Pair",
     "State",
     "StiffenedGas",
     "at_burnt",
@@ -57,6 +59,7 @@ __all__ = [
     "heat_capacity",
     "hugoniot",
     "mixture",
+    "pair",
     "pressure",
     "solid_density",
     "solid_fraction",

@@ -71,17 +71,18 @@ def mixture(solid: Any, products: JWL, heat: float) -> Mixture:
 
 
 def at_burnt(law: Any, burnt: float) -> Any:
-    """Return the law at a burnt mass fraction; a law without products is left as it is."""
-    return law._replace(burnt=burnt) if isinstance(law, Mixture) else law
+    """Return the law at a mass fraction of its second part; a law of one part is left as it is."""
+    return law._replace(burnt=burnt) if hasattr(law, "burnt") else law
 
 
 @overload(at_burnt, strict=False, jit_options={"error_model": "numpy", "forceinline": True})
 def _at_burnt(law, burnt):  # noqa: ARG001
     if not isinstance(law, (types.NamedTuple, types.NamedUniTuple)):
         return None
-    if law.instance_class is not Mixture:
+    kind = law.instance_class
+    if "burnt" not in kind._fields:
         return lambda law, burnt: law  # noqa: ARG005
-    return lambda law, burnt: Mixture(law.solid, law.products, burnt)
+    return lambda law, burnt: kind(law[0], law[1], burnt)
 
 
 @point

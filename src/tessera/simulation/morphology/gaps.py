@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from tessera.physics.law import kernel
+from tessera.physics.law import routine
 
 MARGIN = 1e-3  # of a radius: how much farther than the gap is looked, so that outlines never touch
 
 
-@kernel
+@routine
 def distance(one, other, limit):
     """Return the least distance between two outlines (vertex, 2), 0 where they overlap, at most `limit`.
 
@@ -32,7 +32,7 @@ def distance(one, other, limit):
     return math.sqrt(best)
 
 
-@kernel
+@routine
 def nearest(points, starts, centres, radii):
     """Return the distance of each outline to its nearest neighbour; infinite where there is none.
 
@@ -123,7 +123,7 @@ def circles(outline: np.ndarray, centre: np.ndarray) -> tuple[float, float]:
     return around, float(_inside(outline, centre))
 
 
-@kernel
+@routine
 def _first_free(outline, radii, candidates, gap, placed, centres, circles_of, heads, links, width):
     around, inside = radii
     moved = np.empty_like(outline)
@@ -147,7 +147,7 @@ def _first_free(outline, radii, candidates, gap, placed, centres, circles_of, he
     return -1
 
 
-@kernel
+@routine
 def _reached(centre, radius, width, shape):
     """Return the first and the end of the rows and of the columns of bins that a circle reaches."""
     rows = max(math.floor((centre[1] - radius) / width), 0), min(math.floor((centre[1] + radius) / width) + 1, shape[0])
@@ -158,7 +158,7 @@ def _reached(centre, radius, width, shape):
     return rows, columns
 
 
-@kernel
+@routine
 def _near(one, other, limit):
     """Return which edges of an outline come as near as `limit` to a box around another, and perhaps a few more."""
     left, right = other[:, 0].min() - limit, other[:, 0].max() + limit
@@ -172,7 +172,7 @@ def _near(one, other, limit):
     return found[:count]
 
 
-@kernel
+@routine
 def _squared(point, start, end):
     """Return the squared distance of a point to an edge."""
     ex, ey = end[0] - start[0], end[1] - start[1]
@@ -183,12 +183,12 @@ def _squared(point, start, end):
     return dx * dx + dy * dy
 
 
-@kernel
+@routine
 def _side(start, end, point):
     return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
-@kernel
+@routine
 def _holds(outline, point):
     """Return whether a point lies inside an outline: a ray to the right crosses it an odd number of times."""
     inside = False
@@ -200,7 +200,7 @@ def _holds(outline, point):
     return inside
 
 
-@kernel
+@routine
 def _inside(outline, centre):
     """Return the radius of the largest circle about a point inside an outline, 0 where the point is not."""
     if not _holds(outline, centre):

@@ -5,7 +5,7 @@ import math
 import contourpy
 import numpy as np
 
-from tessera.physics.law import kernel
+from tessera.physics.law import routine
 from tessera.simulation.morphology.outlines import joined
 
 ROUND_OFF = 1e-12  # of a share
@@ -38,7 +38,7 @@ def trace(share: np.ndarray, cell_size: float) -> list[np.ndarray]:
     return [(points - 0.5) * cell_size for points in outer]
 
 
-@kernel
+@routine
 def _accumulate(points, starts, accumulated):
     """Add the edges of outlines, in units of cells, to `accumulated` (y, x)."""
     for pore in range(starts.size - 1):
@@ -63,7 +63,7 @@ def _accumulate(points, starts, accumulated):
                 row += 1
 
 
-@kernel
+@routine
 def _add_in_row(line, x0, x1, height):
     """Add an edge that crosses a part `height` of a row between x0 and x1."""
     left, right = min(x0, x1), max(x0, x1)

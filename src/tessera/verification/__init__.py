@@ -1,0 +1,1 @@
+"""The solver against exact, published and conserved values: `tessera verify` writes docs/verification.md."""

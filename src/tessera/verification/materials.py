@@ -1,0 +1,17 @@
+"""Laws that the cases share: HMX by each law of the solid, its products, water and air.
+
+Constants and sources are those of docs/physics.md.
+"""
+
+from tessera.physics import eos
+
+DEBYE = {"heat_limit": 1e6 / 419.4, "half_heat": 1.831e5 / 419.4}  # EOSlib (LANL), HMX.data
+HMX = eos.LAWS["mie-gruneisen"](1891.0, 2901.0, 2.058, 1.1, 300.0)
+LINEAR = eos.LAWS["linear-hugoniot"](1900.0, 2901.0, 2.058, 1.1, 300.0, **DEBYE)
+BIRCH = eos.LAWS["birch-murnaghan"](1.0 / 0.515573e-3, 16.5e9, 8.7, 0.0, 0.9, 300.0, **DEBYE)
+PRODUCTS = eos.LAWS["jwl"](1901.2, 858.0805e9, 7.546531e9, 4.306, 0.80, 0.30, 11.0e9 / 1901.2, 1500.0, 3500.0)
+
+
+def constant_heat(heat: float) -> eos.LinearHugoniot:
+    """Return HMX on a linear Hugoniot with a heat capacity that does not change [J/kg/K]."""
+    return eos.LAWS["linear-hugoniot"](1900.0, 2901.0, 2.058, 1.1, 300.0, heat, 1e-3)

@@ -1,0 +1,136 @@
+"""All cases of the verification, in the order of the table, and one run through them."""
+
+from collections.abc import Callable, Iterable
+
+from tessera.errors import ConfigError
+from tessera.verification import burning, cavities, detonation, keeping, pores, shocks, smooth, tubes
+from tessera.verification.findings import Case, Found
+
+CASES = (
+    Case(
+        "gas-tubes",
+        "Shock tubes of ideal gas",
+        "Sod, Lax, the two rarefactions of Einfeldt (1-2-0-3) and LeBlanc, on four lines each. Unit of the density is "
+        "1 kg/m³, of the velocity 1 km/s. Errors are relative L1 errors against the means over cells of the exact "
+        "solution. A second-order scheme converges at order 1 at shocks and at the ends of rarefactions, and at order "
+        "2/3 at contacts.",
+        tubes.gas_tubes,
+    ),
+    Case(
+        "jwl-tubes",
+        "Shock tubes of JWL products",
+        "Shyue's and Lee's Riemann problems, with the published states between the waves and the published places of "
+        "shock and contact. Energies are counted from a lower zero, which changes nothing but lets the scheme take "
+        "matter with a negative energy.",
+        tubes.jwl_tubes,
+    ),
+    Case(
+        "piston",
+        "Pistons of 1000 m/s into HMX",
+        "HMX flies against a wall, so that nothing of the shocked state is put in; the last rows feed it instead, as "
+        "the studies do. Pressure and temperature are medians behind the front, the speed is that of the front "
+        "between two times. The temperature depends on the heat capacity, which each row names: a Debye-like C(T) "
+        "that scales with the volume makes the solid hotter than the same C(T) unscaled (509 K on the linear "
+        "Hugoniot).",
+        shocks.pistons,
+    ),
+    Case(
+        "release",
+        "Free surfaces and what they hit",
+        "Birch-Murnaghan HMX behind shocks of 9.5 and 15 GPa is released into a void; slabs at 1 to 2.5 times the "
+        "speed of the free surface, as jets have it, hit HMX at rest.",
+        shocks.surfaces,
+    ),
+    Case(
+        "stiff-tube",
+        "A stiff shock tube",
+        "HMX as dense as behind a shock of 9.4 GPa, at rest, against HMX without pressure.",
+        tubes.stiff_tube,
+    ),
+    Case(
+        "gap",
+        "A gap that closes",
+        "A shock of 9.4 GPa releases into a gap of 0.5 µm; the slab crosses it and hits the other side. Both sides "
+        "must have the state behind the second shock, and the surfaces, smeared over a few cells, must not leave a "
+        "hotspot.",
+        shocks.gap,
+    ),
+    Case(
+        "ignition",
+        "Adiabatic explosions and steps in time",
+        "A cell burns at constant density. Times to half burnt by Tarver's kinetics, and the error of the released "
+        "heat against an implicit integration for each kinetics. The temperature is frozen in a substep: first "
+        "order.",
+        burning.explosions,
+    ),
+    Case(
+        "detonation",
+        "A detonation",
+        "Birch-Murnaghan HMX with JWL products mixed in by burnt mass and one Arrhenius step (ln Z 28.1, 142.7 "
+        "kJ/mol) detonates over 180 µm, supported by the Chapman-Jouguet state and started by a slab of 3 µm as "
+        "behind the spike. The start leaves a pulsation that is damped from one period, of some 50 µm, to the next; "
+        "the speed is the mean from 108 to 162 µm, and the density of the spike is compared with that at the "
+        "measured speed.",
+        detonation.waves,
+        costly=True,
+    ),
+    Case(
+        "smooth",
+        "Order of accuracy in smooth flows",
+        "Ideal gas: a bump of density carried by the flow, a simple wave before it breaks, and an isentropic vortex "
+        "carried along the diagonal of a box of 14 x 14 radii with open sides.",
+        smooth.smooth,
+    ),
+    Case(
+        "keeping",
+        "Conservation, mirrors, moving frames",
+        "A pore in a box, with shock, viscosity, kinetics and caps. Mass and energy less the heat of reaction must "
+        "stay as they are between walls; a mirrored box must give the mirrored flow to the last bit in both "
+        "precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with the "
+        "cells.",
+        keeping.keeping,
+    ),
+    Case(
+        "pore",
+        "The hotspot of a round pore by cell size",
+        "A pore of 1.26 µm behind a piston of 1000 m/s, with kinetics, viscosity and caps as in the demo study: the "
+        "area hotter than 875 K at five times. Half of the box is computed, and mirrored.",
+        pores.hotspots,
+        costly=True,
+    ),
+    Case(
+        "cavity",
+        "Air cavities in water",
+        "Water as a stiffened gas (γ 4.4, p∞ 0.6 GPa) and air in one cell at one pressure and one temperature. A "
+        "shock of 1.9 GPa (Mach 1.72) collapses a cavity of 6 mm; one of 1 GPa (Mach 1.422) a cavity of 0.4 m. The "
+        "jet is the fastest water on the axis until it hits the far wall. Before, the surface alone is run on a "
+        "line, against the exact Riemann problem of water and air.",
+        cavities.cavities,
+        costly=True,
+    ),
+)
+NAMES = [case.name for case in CASES]
+
+
+def chosen(only: Iterable[str], quick: bool) -> list[Case]:
+    """Return the cases of some names, or all; `quick` leaves out those that take more than a few seconds.
+
+    Raises
+    ------
+    ConfigError
+        A name is no case.
+    """
+    names = list(only)
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise ConfigError(f"--only: expected some of {NAMES}, got {unknown}")
+    return [case for case in CASES if (case.name in names or not names) and not (quick and case.costly)]
+
+
+def run(cases: Iterable[Case], told: Callable[[Case, Found | None], None]) -> dict[str, Found]:
+    """Solve cases one after the other; `told` is called before each and after it."""
+    found = {}
+    for case in cases:
+        told(case, None)
+        found[case.name] = case.solve()
+        told(case, found[case.name])
+    return found
