@@ -18,6 +18,7 @@ CASE = {
     "snapshots": 5,
     "interval": 1e-10,
     "strength": Strength(),
+    "conductivity": 7.0,
 }
 
 

@@ -16,6 +16,7 @@ AHEAD = 6  # columns beyond the last that moves
 MOVING = 1e-6  # slowest velocity that counts as motion [m/s]
 CAREFUL_STEPS, CAREFUL = 5, 0.2  # the first steps are a fifth as long
 SPREAD = 0.2  # largest viscosity x time step / (density x cell size^2), and the same of heat
+RARELY, GENTLE = 8, 0.05  # heat flows after as many steps, or as large a part of its largest step
 SLOWEST = 0.05  # least share of the Courant step that viscosity or conduction may ask for
 THIN, FLOOR, STRESSED, UNDERDENSE, STRONG = 0.02, 5e-5, 0.9, 0.5, 0.98  # shares of the solid's density
 SIDES = (grid.FED, grid.OPEN, grid.WALL)
@@ -119,6 +120,9 @@ class Flow:
         self._notes = np.zeros((2, columns), state.dtype)
         self._wrong = np.zeros(columns, np.uint8)
         self._heat = np.zeros(state.shape[1:] if conductivity > 0.0 else (1, 1), state.dtype)
+        cold = float(eos.temperature(law, solid, 0.0)) if conductivity > 0.0 else 0.0
+        self._heat_capacity = STRESSED * solid * float(eos.heat_capacity(law, solid, cold)) if cold > 0.0 else np.inf
+        self._owed = 0.0
         self._species = 3 if np.any(state[grid.Conserved.A] != state[grid.Conserved.RHO]) else 0
         self._feed()
         self._fastest = self._settle(0.0)
@@ -151,12 +155,8 @@ class Flow:
             self._work,
             self.passed,
         )
-        if self.conductivity > 0.0:
-            share = self._real(self.conductivity * dt / self.cell_size**2)
-            conduction.conduct(
-                self.state, self._law, self._medium, share, self._columns, self.sides, self._line, self._heat
-            )
         self.steps += 1
+        self._conduct(dt, last=self.time + dt >= until)
         self.time += dt
         self._fastest = self._settle(dt)
         if self._columns < self.state.shape[2]:
@@ -177,15 +177,34 @@ class Flow:
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return all that a flow must know, beside how it was made, to go on as if it had never stopped."""
-        numbers = np.array([self.time, self.released, self._fastest])
+        numbers = np.array([self.time, self.released, self._fastest, self._owed])
         counts = np.array([self.steps, self._columns, self._species], np.int64)
         return {"state": self.state, "passed": self.passed, "numbers": numbers, "counts": counts}
 
     def recall(self, memory: dict[str, np.ndarray]) -> None:
         """Go on from what `memory` returned."""
         self.state[...], self.passed[...] = memory["state"], memory["passed"]
-        self.time, self.released, self._fastest = map(float, memory["numbers"])
+        self.time, self.released, self._fastest, self._owed = map(float, memory["numbers"])
         self.steps, self._columns, self._species = map(int, memory["counts"])
+
+    def _conduct(self, dt: float, *, last: bool) -> None:
+        """Let heat flow for the time that has passed since it last did: every few steps, for it is slow and costly."""
+        if self.conductivity <= 0.0:
+            return
+        self._owed += dt
+        share = self.conductivity * self._owed / self.cell_size**2
+        if last or self.steps % RARELY == 0 or share > GENTLE * self._heat_capacity:
+            conduction.conduct(
+                self.state,
+                self._law,
+                self._medium,
+                self._real(share),
+                self._columns,
+                self.sides,
+                self._line,
+                self._heat,
+            )
+            self._owed = 0.0
 
     def _feed(self) -> None:
         if self._inlet is not None:
@@ -202,8 +221,7 @@ class Flow:
         if self.viscosity > 0.0:
             limits["viscous"] = square / self.viscosity
         if self.conductivity > 0.0:
-            cold = float(eos.temperature(self.law, self._solid, 0.0))
-            limits["conductive"] = square * float(eos.heat_capacity(self.law, self._solid, cold)) / self.conductivity
+            limits["conductive"] = SPREAD * self.cell_size**2 * self._heat_capacity / self.conductivity
         kind = min(limits, key=lambda each: limits[each])
         dt = min(courant, limits[kind])
         if dt < SLOWEST * courant:

@@ -99,11 +99,12 @@ def _comparable(study: Study) -> tuple[comparison.Part, float]:
     assert isinstance(meso, Simulated)
     if not isinstance(meso.microstructure, Population):
         raise ConfigError(f"ensembles.meso.microstructure: expected a population, got {meso.microstructure.kind}")
-    speeds = meso.particle_velocity
-    if speeds is None or speeds.low != speeds.high:
-        raise ConfigError("ensembles.meso.particle_velocity: expected one velocity, got a range or none")
+    solid = study.material.eos
+    low, high = meso.velocities(solid.rest_density, solid.shock_speed)
+    if low != high:
+        raise ConfigError(f"ensembles.meso: expected one particle velocity, got {low:g} to {high:g} m/s")
     pores = meso.microstructure.part
-    return (pores.x.bounds, pores.y.bounds), speeds.low
+    return (pores.x.bounds, pores.y.bounds), low
 
 
 def _simulated(study: Study, scale: str, results: Path) -> Path:
