@@ -18,14 +18,16 @@ from rich.console import Console
 from rich.table import Table
 
 from tessera.data import files
-from tessera.physics import eos, reaction
 from tessera.provenance import git_revision, versions
 from tessera.simulation import design, run
 from tessera.simulation.loading import Piston
 from tessera.simulation.microstructure import Packing, SinglePore
+from tessera.stages import sections
+from tessera.study import load
 
 OUT = Path(__file__).parents[1] / "build" / "benchmarks" / "precision.json"
-HMX = {"density": 1891.0, "sound_speed": 2901.0, "slope": 2.058, "gruneisen": 1.1, "temperature": 300.0}
+STUDY = load([Path(__file__).parents[1] / "config" / "config.yaml"])
+LAW, KINETICS = sections.laws(STUDY)
 HOT = 875.0  # [K]
 PISTON = 1000.0  # [m/s]
 
@@ -73,8 +75,9 @@ def simulated(solid: np.ndarray, cell_size: float, snapshots: int, interval: flo
     """Return the fields of a case."""
     return run.simulate(
         solid,
-        law=eos.mie_gruneisen(**HMX),
-        reaction=reaction.Tarver(),
+        law=LAW,
+        reaction=KINETICS,
+        strength=sections.strength(STUDY),
         viscosity=0.05,
         loading=Piston(PISTON),
         cell_size=cell_size,

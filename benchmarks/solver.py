@@ -1,6 +1,7 @@
 """Measure what a step of the solver costs, how cost grows, what starting costs, and where the time goes.
 
-A complete step is that of the studies: 7 equations, Mie-Grueneisen HMX, chemistry, viscosity, sides, time step, on
+A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, sides, time step; a strong one, that of
+the studies, also strength, 10 equations in all. They are measured on
 reactive pores half-way through their collapse with every column at work. Pure hydrodynamics is a blast of 4 equations
 in an ideal gas. Processor time of one core counts. The machine is shared, so that each figure is the least of several.
 
@@ -31,10 +32,14 @@ from tessera.simulation import design, grid, run
 from tessera.simulation import flow as flows
 from tessera.simulation.loading import Piston
 from tessera.simulation.microstructure import Packing, SinglePore
+from tessera.stages import sections
+from tessera.study import load
 
 OUT = Path(__file__).parents[1] / "build" / "benchmarks" / "solver.json"
-HMX = {"density": 1891.0, "sound_speed": 2901.0, "slope": 2.058, "gruneisen": 1.1, "temperature": 300.0}
-VISCOSITY, PISTON, SHOCK = 0.05, 1000.0, 4950.0  # [Pa s], [m/s], [m/s]
+STUDY = load([Path(__file__).parents[1] / "config" / "config.yaml"])
+LAW, KINETICS = sections.laws(STUDY)
+STRENGTH = sections.strength(STUDY)
+VISCOSITY, PISTON, SHOCK = STUDY.material.viscosity, 1000.0, 4950.0  # [Pa s], [m/s], [m/s]
 CELL_SIZE, CFL = 3.5e-8, 0.7
 PORES = ((0.3, 0.5), (0.6, 0.25), (0.6, 0.75))  # centres (x, y), as shares of the box
 GRIDS = ((160, 256), (320, 480))
@@ -46,17 +51,21 @@ START = """
 import numpy as np
 from tessera.stages import ensembles
 from tessera.physics import eos, reaction
+from tessera.physics.strength import Strength
 from tessera.simulation import run
-run.simulate(np.ones((8, 16)), law=eos.mie_gruneisen(**{HMX}), reaction=reaction.Tarver(), viscosity={VISCOSITY},
-             particle_velocity={PISTON}, cell_size={CELL_SIZE}, snapshots=2, interval=1e-13)
+from tessera.simulation.loading import Piston
+run.simulate(np.ones((8, 16)), law=eos.LinearHugoniot(**{LAW}), reaction=reaction.OneStep(**{KINETICS}), strength=Strength(), viscosity={VISCOSITY},
+             loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=2, interval=1e-13)
 """
 LARGE = """
 import re
 import numpy as np
 from tessera.physics import eos, reaction
+from tessera.physics.strength import Strength
 from tessera.simulation import run
-run.simulate(np.ones((320, 480)), law=eos.mie_gruneisen(**{HMX}), reaction=reaction.Tarver(), viscosity={VISCOSITY},
-             particle_velocity={PISTON}, cell_size={CELL_SIZE}, snapshots=38, interval=1e-14)
+from tessera.simulation.loading import Piston
+run.simulate(np.ones((320, 480)), law=eos.LinearHugoniot(**{LAW}), reaction=reaction.OneStep(**{KINETICS}), strength=Strength(), viscosity={VISCOSITY},
+             loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=38, interval=1e-14)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 
@@ -98,9 +107,8 @@ def collapsing(cells: tuple[int, int], precision: str, strength: Strength | None
     solid = np.ones(cells)
     for centre_x, centre_y in PORES:
         solid[(x - centre_x * cells[1]) ** 2 + (y - centre_y * cells[0]) ** 2 < (0.1 * cells[0]) ** 2] = 0.0
-    law = eos.mie_gruneisen(**HMX)
-    state = grid.at_rest(solid, law, precision, strong=strength is not None)
-    inlet = grid.feed(law, PISTON, precision, strength=strength)
+    state = grid.at_rest(solid, LAW, precision, strong=strength is not None)
+    inlet = grid.feed(LAW, PISTON, precision, strength=strength)
     flow = studied(state, inlet=inlet, sides=flows.SIDES, strength=strength)
     end = 0.6 * cells[1] * CELL_SIZE / SHOCK
     while flow.time < end:
@@ -112,9 +120,9 @@ def collapsing(cells: tuple[int, int], precision: str, strength: Strength | None
 def studied(state: np.ndarray, **more: Any) -> run.Flow:
     """Return a flow with all that the studies ask for; open on the left, every column is at work."""
     options: dict[str, Any] = {"viscosity": VISCOSITY, "sides": OPEN}
-    kinetics = more.pop("kinetics", reaction.Tarver())
+    kinetics = more.pop("kinetics", KINETICS)
     options |= {"cell_size": CELL_SIZE, "cfl": CFL} | more
-    return run.Flow(state, eos.mie_gruneisen(**HMX), kinetics, **options)
+    return run.Flow(state, LAW, kinetics, **options)
 
 
 def complete(cells: tuple[int, int], precision: str) -> run.Flow:
@@ -124,8 +132,7 @@ def complete(cells: tuple[int, int], precision: str) -> run.Flow:
 
 def strong(cells: tuple[int, int], precision: str) -> run.Flow:
     """Return collapsing pores of matter with strength: ten equations."""
-    strength = Strength()
-    return studied(collapsing(cells, precision, strength), strength=strength)
+    return studied(collapsing(cells, precision, STRENGTH), strength=STRENGTH)
 
 
 def blast(cells: tuple[int, int], precision: str) -> run.Flow:
@@ -284,7 +291,13 @@ def memory() -> dict[str, float]:
 
 
 def _filled(script: str) -> str:
-    words = {"HMX": HMX, "VISCOSITY": VISCOSITY, "PISTON": PISTON, "CELL_SIZE": CELL_SIZE}
+    words = {
+        "LAW": LAW._asdict(),
+        "KINETICS": KINETICS._asdict(),
+        "VISCOSITY": VISCOSITY,
+        "PISTON": PISTON,
+        "CELL_SIZE": CELL_SIZE,
+    }
     for word, value in words.items():
         script = script.replace(f"{{{word}}}", repr(value))
     return script
@@ -312,8 +325,9 @@ def case(name: str, scale: Scale) -> dict[str, Any]:
     ).isel(case=0)
     done = run.simulate(
         design.solid_fraction(drawn),
-        law=eos.mie_gruneisen(**HMX),
-        reaction=reaction.Tarver(),
+        law=LAW,
+        reaction=KINETICS,
+        strength=STRENGTH,
         viscosity=VISCOSITY,
         loading=Piston(PISTON),
         cell_size=scale.cell_size,
