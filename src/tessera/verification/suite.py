@@ -84,17 +84,20 @@ CASES = (
     Case(
         "keeping",
         "Conservation, mirrors, moving frames",
-        "A pore in a box, with shock, viscosity, kinetics and caps. Mass and energy less the heat of reaction must "
-        "stay as they are between walls; a mirrored box must give the mirrored flow to the last bit in both "
-        "precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with the "
-        "cells.",
+        "A pore in a box, with shock, viscosity and kinetics, and with all physics: conduction, strength and tension "
+        "as well. Mass and energy less the heat of reaction must stay as they are between walls; where matter enters "
+        "and leaves, mass, both momenta and energy must be what they were, what has passed the sides and what was "
+        "released, as the account of the flow says it. A mirrored box must give the mirrored flow to the last bit in "
+        "both precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with "
+        "the cells.",
         keeping.keeping,
     ),
     Case(
         "pore",
         "The hotspot of a round pore by cell size",
-        "A pore of 1.26 µm behind a piston of 1000 m/s, with kinetics, viscosity and caps as in the demo study: the "
-        "area hotter than 875 K at five times. Half of the box is computed, and mirrored.",
+        "A pore of 1.26 µm behind a piston of 1000 m/s (9.5 GPa), in HMX on a linear Hugoniot with one Arrhenius step, "
+        "viscosity and strength: the area hotter than 875 K at five times, with a conductivity of 30 W/m/K and with "
+        "none. Half of the box is computed, and mirrored.",
         pores.hotspots,
         costly=True,
     ),
