@@ -7,8 +7,8 @@ import numpy as np
 from tessera.physics import eos, reaction
 from tessera.physics.eos import State
 from tessera.simulation import grid
-from tessera.simulation.grid import PERIODIC, Conserved, Stress
 from tessera.simulation.flow import Flow
+from tessera.simulation.grid import PERIODIC, Conserved, Stress
 from tessera.verification import lines
 from tessera.verification.exact import Side, riemann
 from tessera.verification.findings import AT_MOST, Found, Row, at_most, order, told
@@ -125,10 +125,7 @@ def _mirrored(name: str, body: Body, dtype: Any) -> list[Row]:
     rows = []
     for axis, sides in ((1, (FED, OPEN, WALL)), (2, (WALL, WALL, WALL))):
         one = _box(body, solid, dtype, sides)
-        if axis == 1:
-            other = _box(body, solid[::-1], dtype, sides)
-        else:
-            other = _flow(_flipped(one.state, axis), body, sides)
+        other = _box(body, solid[::-1], dtype, sides) if axis == 1 else _flow(_flipped(one.state, axis), body, sides)
         for _ in range(STEPS):
             one.advance(1.0)
             other.advance(1.0)

@@ -17,7 +17,7 @@ STRENGTH = Strength(0.26e9, 10.0e9, KrautKennedy())
 
 
 class Body(NamedTuple):
-    """A material as a flow takes it: law, kinetics, viscosity [Pa s], conductivity [W/m/K], strength and tension [Pa]."""
+    """A material as a flow takes it: law, kinetics, viscosity [Pa s], conductivity [W/m/K], strength, spall [Pa]."""
 
     law: Any
     kinetics: Any

@@ -75,7 +75,8 @@ def hotspots() -> Found:
         "is heated in excess (see the gap that closes). Later it grows with the burnt core, as heat crosses its edge: "
         "without conduction only the diffusion of the scheme carries it, which vanishes with the cells, so that there "
         "is no growth to converge to. The conductivity is an effective one, which stands for the flame that no cell "
-        f"here resolves, and carries it alike on the finer grids; on {CELLS[0] * 1e9:g} nm the pore does not ignite."
+        "here resolves, and carries it alike on the finer grids; a grid too coarse for it does not ignite, as the "
+        "highest temperatures say."
     )
     return Found(rows, tuple(panels), tuple(notes))
 

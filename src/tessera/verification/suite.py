@@ -78,7 +78,7 @@ CASES = (
         "smooth",
         "Order of accuracy in smooth flows",
         "Ideal gas: a bump of density carried by the flow, a simple wave before it breaks, and an isentropic vortex "
-        "carried along the diagonal of a box of 14 x 14 radii with open sides.",
+        "carried once through a periodic box of 14 x 14 radii, along its diagonal.",
         smooth.smooth,
     ),
     Case(
