@@ -3,7 +3,20 @@
 from collections.abc import Callable, Iterable
 
 from tessera.errors import ConfigError
-from tessera.verification import burning, cavities, detonation, keeping, pores, shocks, smooth, tubes
+from tessera.verification import (
+    burning,
+    cavities,
+    detonation,
+    drives,
+    elasticity,
+    heat,
+    keeping,
+    pores,
+    shocks,
+    smooth,
+    spalling,
+    tubes,
+)
 from tessera.verification.findings import Case, Found
 
 CASES = (
@@ -54,6 +67,37 @@ CASES = (
         "must have the state behind the second shock, and the surfaces, smeared over a few cells, must not leave a "
         "hotspot.",
         shocks.gap,
+    ),
+    Case(
+        "strength",
+        "Elastic and plastic waves in HMX",
+        "Yield stress 0.26 GPa, shear modulus 10 GPa. Matter flies against a wall, or is fed, at 300 m/s, where an "
+        "elastic wave runs ahead of the shock, and at 1000 m/s, where the shock overtakes it. Small sines go once "
+        "through a periodic box, with a strain of 1e-6.",
+        elasticity.elasticity,
+    ),
+    Case(
+        "tension",
+        "Tension and spall",
+        "Two halves of HMX fly apart at 60 m/s: the tension is held below its limit, and above it they part. A flyer "
+        "of 1 µm at 200 m/s hits a target of 3 µm, both with a spall limit of 0.3 GPa: releases from both free surfaces "
+        "meet at the thickness of the flyer from the far one.",
+        spalling.spalling,
+    ),
+    Case(
+        "heat",
+        "Heat conduction",
+        "A wave of heat of 0.01 K decays in HMX without pressure, with 50 W/m/K, along each direction of a periodic "
+        "box of 0.32 µm.",
+        heat.conduction,
+    ),
+    Case(
+        "loading",
+        "Flyers and pressure histories",
+        "A flyer of 2000 m/s and 2 µm, of the same HMX, and a pressure that begins at the same shock, is held and "
+        "falls. Both drive 1000 m/s; the release that follows is a simple wave, whose states are those of the isentrope of "
+        "the shocked solid.",
+        drives.drives,
     ),
     Case(
         "ignition",
