@@ -11,49 +11,23 @@ from typing import Annotated
 import typer
 
 from tessera import __version__
-from tessera.errors import ConfigError, DataError
+from tessera.errors import ConfigError
+from tessera.fitting import fit_app
+from tessera.options import (
+    AsJson,
+    Dask,
+    Design,
+    Ensemble,
+    Out,
+    Results,
+    Scale,
+    StudyFile,
+    scale_of,
+    study_of,
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-fit_app = typer.Typer(no_args_is_help=True)
 app.add_typer(fit_app, name="fit")
-
-StudyFile = Annotated[Path, typer.Option("--study", help="The resolved study, as `tessera check --out` wrote it.")]
-Out = Annotated[Path, typer.Option("--out", help="Where the result lands, whole or not at all.")]
-Scale = Annotated[str, typer.Option("--scale", help="micro or meso.")]
-Design = Annotated[Path, typer.Option("--design", help="Design of the ensemble.")]
-Ensemble = Annotated[Path, typer.Option("--ensemble", help="Manifest of an ensemble.")]
-Latents = Annotated[Path, typer.Option("--latents", help="Manifest of cached latents.")]
-ScalesFile = Annotated[Path, typer.Option("--scales", help="Scales of the training split.")]
-Field = Annotated[str, typer.Option("--field", help="Name of the field.")]
-State = Annotated[Path, typer.Option("--state", help="Folder of the training state, to resume from.")]
-History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
-MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
-Dask = Annotated[
-    str | None,
-    typer.Option(
-        "--dask",
-        envvar="TESSERA_DASK",
-        help="Who does the work: address of a dask scheduler, or a number of processes on this machine.",
-    ),
-]
-Results = Annotated[Path, typer.Argument(help="Folder of a study's results.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Tell it for machines.")]
-Tokenizers = Annotated[list[Path], typer.Option("--tokenizer", help="Checkpoint of a tokenizer; repeat per field.")]
-
-
-@fit_app.callback()
-def fit(
-    devices: Annotated[
-        int | None, typer.Option("--devices", help="Processes that share each batch, with a device each.", min=1)
-    ] = None,
-) -> None:
-    """Train a network of the study, in one process or several."""
-    from tessera.learning import processes
-
-    code = processes.start(devices)
-    if code is not None:
-        raise typer.Exit(code)
 
 
 @app.command()
@@ -81,7 +55,7 @@ def design(study: StudyFile, scale: Scale, out: Out) -> None:
     """Draw the seeded design of an ensemble."""
     from tessera.stages import ensembles
 
-    ensembles.draw_design(_study(study), _scale(scale), out)
+    ensembles.draw_design(study_of(study), scale_of(scale), out)
 
 
 @app.command()
@@ -95,7 +69,7 @@ def simulate(
     """Simulate the cases of one shard; whole cases of the same key are kept."""
     from tessera.stages import ensembles
 
-    ensembles.simulate_shard(_study(study), _scale(scale), design, shard, out)
+    ensembles.simulate_shard(study_of(study), scale_of(scale), design, shard, out)
 
 
 @app.command()
@@ -112,7 +86,7 @@ def assemble(
     from tessera.stages import ensembles
 
     with workers.hired(dask):
-        ensembles.assemble(_study(study), _scale(scale), design, shards, out)
+        ensembles.assemble(study_of(study), scale_of(scale), design, shards, out)
 
 
 @app.command()
@@ -125,7 +99,7 @@ def adopt(
     """Take an imported store as an ensemble of the study."""
     from tessera.stages import ensembles
 
-    ensembles.adopt(_study(study), _scale(scale), imported, out)
+    ensembles.adopt(study_of(study), scale_of(scale), imported, out)
 
 
 @app.command("import")
@@ -159,23 +133,7 @@ def scales(study: StudyFile, scale: Scale, ensemble: Ensemble, out: Out, dask: D
     from tessera.stages import ensembles
 
     with workers.hired(dask):
-        ensembles.fit_scales(_study(study), _scale(scale), ensemble, out)
-
-
-@fit_app.command("tokenizer")
-def fit_tokenizer(
-    study: StudyFile,
-    field: Field,
-    scales: ScalesFile,
-    state: State,
-    out: Out,
-    history: History,
-    ensembles: Annotated[list[Path], typer.Argument(help="Manifests of the ensembles to learn from.")],
-) -> None:
-    """Train the autoencoder of one field."""
-    from tessera.stages import networks
-
-    networks.fit_tokenizer(_study(study), field, scales, ensembles, state, out, history)
+        ensembles.fit_scales(study_of(study), scale_of(scale), ensemble, out)
 
 
 @app.command()
@@ -188,7 +146,7 @@ def encode(
     """Cache the latents of an ensemble."""
     from tessera.stages import networks
 
-    networks.encode(_study(study), ensemble, tokenizers, out)
+    networks.encode(study_of(study), ensemble, tokenizers, out)
 
 
 @app.command()
@@ -202,84 +160,7 @@ def reconstruct(
     """Decode the encoded truth: what the tokenizers can say at best."""
     from tessera.stages import networks
 
-    networks.reconstruct(_study(study), ensemble, tokenizers, split, out)
-
-
-@fit_app.command("decoupled")
-def fit_decoupled(study: StudyFile, field: Field, latents: Latents, state: State, out: Out, history: History) -> None:
-    """Train the evolution of one field alone."""
-    from tessera.stages import networks
-
-    networks.fit_decoupled(_study(study), field, latents, state, out, history)
-
-
-@fit_app.command("coupled")
-def fit_coupled(
-    study: StudyFile,
-    latents: Latents,
-    ensemble: Ensemble,
-    tokenizer: Tokenizers,
-    decoupled: Annotated[list[Path], typer.Option("--decoupled", help="Checkpoint of a field's map; repeat.")],
-    state: State,
-    out: Out,
-    history: History,
-) -> None:
-    """Train the evolution of all fields together, at micro scale."""
-    from tessera.stages import networks
-
-    networks.fit_coupled(_study(study), latents, ensemble, tokenizer, decoupled, state, out, history)
-
-
-@fit_app.command("transfer")
-def fit_transfer(
-    study: StudyFile,
-    meso_cases: MesoCases,
-    seed: Seed,
-    latents: Latents,
-    ensemble: Ensemble,
-    coupled: Annotated[Path, typer.Option("--coupled", help="Checkpoint of the coupled micro model.")],
-    state: State,
-    out: Out,
-    history: History,
-) -> None:
-    """Fine-tune the coupled micro model on few meso cases."""
-    from tessera.stages import networks
-
-    networks.fit_transfer(_study(study), meso_cases, seed, latents, ensemble, coupled, state, out, history)
-
-
-@fit_app.command("parcv2")
-def fit_parcv2(
-    study: StudyFile,
-    meso_cases: MesoCases,
-    seed: Seed,
-    ensemble: Ensemble,
-    scales: ScalesFile,
-    state: State,
-    out: Out,
-    history: History,
-) -> None:
-    """Train PARCv2 on meso cases alone."""
-    from tessera.stages import networks
-
-    networks.fit_parcv2(_study(study), meso_cases, seed, ensemble, scales, state, out, history)
-
-
-@fit_app.command("cnext")
-def fit_cnext(
-    study: StudyFile,
-    meso_cases: MesoCases,
-    seed: Seed,
-    ensemble: Ensemble,
-    scales: ScalesFile,
-    state: State,
-    out: Out,
-    history: History,
-) -> None:
-    """Train the residual CNextU-Net on meso cases alone."""
-    from tessera.stages import networks
-
-    networks.fit_cnext(_study(study), meso_cases, seed, ensemble, scales, state, out, history)
+    networks.reconstruct(study_of(study), ensemble, tokenizers, split, out)
 
 
 @app.command()
@@ -293,7 +174,7 @@ def predict(
     """Roll a model out from the first snapshots of a split."""
     from tessera.stages import networks
 
-    networks.predict(_study(study), checkpoint, ensemble, split, out)
+    networks.predict(study_of(study), checkpoint, ensemble, split, out)
 
 
 @app.command()
@@ -311,7 +192,7 @@ def score(
     from tessera.stages import evaluation
 
     with workers.hired(dask):
-        evaluation.score(_study(study), _scale(scale), ensemble, predictions, out, summary)
+        evaluation.score(study_of(study), scale_of(scale), ensemble, predictions, out, summary)
 
 
 @app.command()
@@ -323,7 +204,7 @@ def report(
     """Write the report, one page that works offline, and its figures as PDF."""
     from tessera.stages import evaluation
 
-    evaluation.report(_study(study), results, out)
+    evaluation.report(study_of(study), results, out)
 
 
 @app.command()
@@ -336,6 +217,23 @@ def view(
     from tessera.viewer import server
 
     server.view(results, port, browser)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
+    results: Annotated[Path, typer.Option("--results", help="Folder for the simulations; whole cases are kept.")],
+    out: Annotated[Path, typer.Option("--out", help="Page in Markdown; as JSON and a figure beside it.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A few coarse cases, to see that it works.")] = False,
+    dask: Dask = None,
+) -> None:
+    """Compare simulations of a study with published ones."""
+    from tessera.data import workers
+    from tessera.stages import validation
+    from tessera.study import load
+
+    with workers.hired(dask):
+        validation.validate(load(files), results, out, quick=quick)
 
 
 @app.command()
@@ -383,17 +281,3 @@ def verify(
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)
-
-
-def _study(path: Path):
-    from tessera.study import load
-
-    if not path.is_file():
-        raise DataError(f"{path}: expected a resolved study, found none")
-    return load([path])
-
-
-def _scale(scale: str) -> str:
-    if scale not in {"micro", "meso"}:
-        raise typer.BadParameter(f"--scale: expected micro or meso, got {scale!r}")
-    return scale

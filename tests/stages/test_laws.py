@@ -10,7 +10,8 @@ import xarray as xr
 from tessera.errors import ConfigError
 from tessera.physics import eos, reaction
 from tessera.physics.strength import SimonGlatzel, Strength
-from tessera.stages.ensembles import draw_design, laws, simulate_shard, strength_of
+from tessera.stages.ensembles import draw_design, simulate_shard
+from tessera.stages.sections import laws, strength
 from tessera.study.reading import read
 from tessera.study.study import validate
 
@@ -74,9 +75,9 @@ def test_the_shock_that_the_check_of_a_study_reckons_with_is_that_of_the_law(kin
 
 def test_what_a_study_says_of_strength_reaches_the_solver():
     said = {"yield_stress": 0.3e9, "modulus": 12e9, "melting": {"kind": "simon-glatzel", "temperature": 550.0}}
-    strength = strength_of(study(strength=said))
-    assert strength == Strength(0.3e9, 12e9, SimonGlatzel(550.0, 0.305e9, 0.327))
-    assert strength_of(study()) is None
+    found = strength(study(strength=said))
+    assert found == Strength(0.3e9, 12e9, SimonGlatzel(550.0, 0.305e9, 0.327))
+    assert strength(study()) is None
 
 
 LOADINGS = {

@@ -17,17 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tessera import journal
 from tessera.data import card, cases, files, ledger, scaling, schema, store, workers
 from tessera.errors import DataError, ValidityError
-from tessera.physics import eos, reaction
-from tessera.physics.strength import CURVES, Strength
 from tessera.provenance import digest, file_digest, provenance, source_digest
 from tessera.simulation import design as designs
-from tessera.simulation import loading, microstructure, run
-from tessera.simulation.morphology import distributions, image, population
+from tessera.simulation import run
+from tessera.stages import sections
 from tessera.study import Imported, Simulated, Study
-from tessera.study.loading import Flyer as FlyerSection
-from tessera.study.loading import Inflow as InflowSection
-from tessera.study.microstructures import Image, Population, SinglePore
-from tessera.study.section import Section
+from tessera.study.microstructures import Population
 
 SOURCES = ("physics", "simulation")
 log = logging.getLogger("tessera")
@@ -46,8 +41,8 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
         snapshots=what.snapshots,
         interval=what.interval,
         refine=what.refine,
-        particle_velocity=_velocities(study, what),
-        microstructure=_microstructure(what),
+        particle_velocity=sections.velocities(study, what),
+        microstructure=sections.microstructure_of(what),
     )
     section = {"seed": study.seed, "ensemble": what.model_dump()}
     drawn.attrs |= provenance(study.name, section, ("simulation",)) | {"scale": scale}
@@ -179,68 +174,24 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
-def laws(study: Study) -> tuple[Any, Any]:
-    """Return the equation of state and the kinetics that a study names."""
-    what = study.material
-    law = eos.LAWS[what.eos.kind](**what.eos.model_dump(exclude={"kind"}))
-    kinetics = reaction.REACTIONS[what.reaction.kind](**what.reaction.model_dump(exclude={"kind"}))
-    if what.products is None:
-        return law, kinetics
-    products = eos.LAWS[what.products.kind](**what.products.model_dump(exclude={"kind"}))
-    return eos.mixture(law, products, float(reaction.released(kinetics, 0.0, 0.0, 0.0))), kinetics
-
-
-def strength_of(study: Study) -> Strength | None:
-    """Return the strength that a study names."""
-    what = study.material.strength
-    if what is None:
-        return None
-    curve = CURVES[what.melting.kind](**what.melting.model_dump(exclude={"kind"}))
-    return Strength(what.yield_stress, what.modulus, curve)
-
-
-def _velocities(study: Study, what: Simulated) -> tuple[float, float]:
-    """Return the range of particle velocities [m/s] of the cases of a scale."""
-    history = _loading(what, 0.0)
-    if isinstance(history, loading.PressureHistory):
-        law, _ = laws(study)
-        velocity = loading.particle_velocity(history, law, strength_of(study), what.temperature)
-        return velocity, velocity
-    solid = study.material.eos
-    return what.velocities(solid.rest_density, solid.shock_speed)
-
-
-def _loading(what: Simulated, velocity: float) -> loading.Loading:
-    """Return what drives the shock of a case whose particle velocity [m/s] is given."""
-    match what.loading:
-        case None:
-            return loading.Piston(velocity)
-        case InflowSection():
-            return loading.Inflow(velocity)
-        case FlyerSection(thickness=thickness):
-            return loading.Flyer(2.0 * velocity, thickness)
-        case history:
-            return loading.PressureHistory(history.times, history.pressures)
-
-
 def _simulated_once(
     study: Study, scale: str, drawn: xr.Dataset, key: str, advance: Callable[[], Any], keeper: run.Keeper
 ) -> xr.Dataset:
     """Return a simulated case."""
     what, case = _simulated(study, scale), int(drawn["case"])
-    law, kinetics = laws(study)
+    law, kinetics = sections.laws(study)
     result = run.simulate(
         designs.solid_fraction(drawn),
         law=law,
         reaction=kinetics,
-        loading=_loading(what, float(drawn["particle_velocity"])),
+        loading=sections.loading_of(what, float(drawn["particle_velocity"])),
         cell_size=what.computed_cell_size,
         snapshots=what.snapshots,
         interval=what.interval,
         refine=what.refine,
         viscosity=study.material.viscosity,
         conductivity=study.material.conductivity,
-        strength=strength_of(study),
+        strength=sections.strength(study),
         spall=study.material.spall,
         sides=what.sides,
         temperature=what.temperature,
@@ -345,41 +296,6 @@ def _check_scale(study: Study, scale: str, path: Path, said: Mapping[Any, Any]) 
         raise DataError(f"{path}: expected a file of the {scale} scale, got one of {said.get('scale')!r}")
 
 
-def _microstructure(what: Simulated) -> Any:
-    """Return the microstructure that a section asks for; images are read."""
-    pores = what.microstructure
-    if isinstance(pores, SinglePore):
-        return microstructure.SinglePore(pores.diameter.bounds, pores.centre_x.bounds, pores.centre_y.bounds)
-    if isinstance(pores, Image):
-        pictures = tuple(image.read(Path(path), pores.pore) for path in pores.images[: what.cases])
-        return image.Images(pictures, pores.pixel_size, pores.fit, pores.offset)
-    if isinstance(pores, Population):
-        return population.Population(
-            porosity=pores.porosity.bounds,
-            tolerance=pores.tolerance,
-            diameter=_distribution(pores.diameter),
-            aspect=_distribution(pores.aspect),
-            orientation=_distribution(pores.orientation),
-            roughness=_distribution(pores.roughness),
-            correlation=pores.correlation,
-            gap=pores.gap,
-            inlet=pores.inlet,
-            refuse=pores.shortfall == "refuse",
-        )
-    return microstructure.Packing(
-        porosity=pores.porosity.bounds,
-        smallest_diameter=pores.smallest_diameter.bounds,
-        largest_diameter=pores.largest_diameter.bounds,
-        gap=pores.gap,
-        inlet=pores.inlet,
-    )
-
-
-def _distribution(section: Section) -> Any:
-    values = section.model_dump()
-    return distributions.KINDS[values.pop("kind")](**values)
-
-
 def _report(drawn: xr.Dataset, scale: str, what: Simulated) -> None:
     """Log what the cases are like, and of each that misses its porosity by how much."""
     ranges = (
@@ -409,4 +325,4 @@ def _check_joined(shard: tuple[Path, str]) -> None:
         raise DataError(f"{path}: expected checksum {checksum[:12]}, got {found[:12]}; delete it and {manifest}")
 
 
-__all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "laws", "simulate_shard"]
+__all__ = ["ValidityError", "adopt", "assemble", "draw_design", "fit_scales", "simulate_shard"]

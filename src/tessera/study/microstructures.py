@@ -144,11 +144,32 @@ class VonMises(Section):
     concentration: float = Field(description="Kappa of von Mises: 0 any direction, 10 nearly one [1].", ge=0.0, le=1e4)
 
 
+class Part(Section):
+    """A part of the box."""
+
+    x: Share = Field(description="Where it begins and ends along x, as fractions of the length [1].")
+    y: Share = Field(description="Where it begins and ends along y, as fractions of the height [1].")
+
+    @model_validator(mode="after")
+    def _open(self) -> "Part":
+        for axis in ("x", "y"):
+            if getattr(self, axis).low == getattr(self, axis).high:
+                raise ValueError(f"{axis}: expected low < high, got {getattr(self, axis).low:g} twice")
+        return self
+
+
+WHOLE = Share(low=0.0, high=1.0)
+
+
 class Population(Section):
     """Pores of given statistics, placed at random with a gap between their outlines."""
 
     kind: Literal["population"] = Field(description="Kind of microstructure.")
-    porosity: Share = Field(description="Area fraction of the pores in the box, drawn uniformly for each case [1].")
+    porosity: Share = Field(description="Area fraction of the pores in their part, drawn uniformly for each case [1].")
+    part: Part = Field(
+        Part(x=WHOLE, y=WHOLE),
+        description="Part of the box that has pores, a porous piece in a block; default all.",
+    )
     tolerance: float = Field(0.005, description="By how much a case may miss its porosity [1].", gt=0.0, le=1.0)
     shortfall: Literal["refuse", "warn"] = Field(
         "refuse", description="What is done of a case that misses its porosity: end in an error, or keep it and say so."
@@ -179,7 +200,8 @@ class Population(Section):
         ):
             if found.low < low or found.high > high:
                 raise ValueError(f"{name}: expected {low:g} to {high:g}, got {found.low:g} to {found.high:g}")
-        room = min(height, length - self.inlet) - self.gap
+        high, wide = (size * (span.high - span.low) for size, span in ((height, self.part.y), (length, self.part.x)))
+        room = min(high, wide, length * self.part.x.high - self.inlet) - self.gap
         for name, value in (("inlet", self.inlet), ("gap", self.gap)):
             if room <= 0.0:
                 raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from tessera.data.fields import HELD
-from tessera.study import places
+from tessera.study import places, presets
 from tessera.study.ensembles import Ensembles, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
@@ -202,7 +202,15 @@ class Study(Section):
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a study, for editors and for Snakemake."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    whole = Study.model_json_schema()
+    names = {"enum": sorted(presets.PRESETS), "description": "Name of a preset."}
+    beside = {"type": "object", "properties": {presets.KEY: names}, "required": [presets.KEY]}
+    section = whole["properties"]["material"]
+    whole["properties"]["material"] = {
+        "anyOf": [{"$ref": section["$ref"]}, names, beside],
+        "description": Study.model_fields["material"].description,
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
 def validate(content: Mapping[str, Any], where: str) -> Study:
@@ -213,7 +221,7 @@ def validate(content: Mapping[str, Any], where: str) -> Study:
     ConfigError
         One line: where, the path of the first wrong key, what was expected, what was got.
     """
-    return validated(Study, content, where)
+    return validated(Study, presets.expanded(content, where), where)
 
 
 def load(paths: Sequence[Path]) -> Study:
@@ -226,5 +234,5 @@ def load(paths: Sequence[Path]) -> Study:
     """
     content: dict[str, Any] = {}
     for path in paths:
-        content = merge(content, places.opened(read(path), path))
+        content = merge(content, presets.expanded(places.opened(read(path), path), str(path)))
     return validate(content, ", ".join(map(str, paths)))

@@ -173,3 +173,16 @@ def test_a_pore_larger_than_the_porosity_is_refused():
 
 def test_no_porosity_is_no_pore():
     assert drawn(ASKED._replace(porosity=(0.0, 0.0)), 0) == []
+
+
+def test_pores_keep_to_their_part_of_the_box_and_fill_it_to_their_porosity():
+    piece = ASKED._replace(part=((0.25, 0.75), (0.1, 0.6)), inlet=0.0)
+    pores, asked = piece.draw(np.random.default_rng(4), CELLS, CELL)
+    assert asked == pytest.approx(0.06 * 0.25)
+    points = np.concatenate([outline(pore) for pore in pores])
+    length, height = CELLS[1] * CELL, CELLS[0] * CELL
+    assert points[:, 0].min() >= 0.25 * length + 0.5 * piece.gap
+    assert points[:, 0].max() <= 0.75 * length - 0.5 * piece.gap
+    assert points[:, 1].min() >= 0.1 * height + 0.5 * piece.gap
+    assert points[:, 1].max() <= 0.6 * height - 0.5 * piece.gap
+    assert area(pores) == pytest.approx(0.06 * 0.25 * BOX, abs=0.002 * 0.25 * BOX)

@@ -28,7 +28,7 @@ class Population(NamedTuple):
     Attributes
     ----------
     porosity
-        Range of the share of pores in the box [1], one value drawn per case.
+        Range of the share of pores in `part` [1], one value drawn per case.
     tolerance
         By how much the porosity may be missed [1].
     diameter, aspect, roughness
@@ -44,6 +44,8 @@ class Population(NamedTuple):
         Length free of pores at the left [m].
     refuse
         Whether a case that misses its porosity is an error; else it stays as it is.
+    part
+        Where pores are, ((x0, x1), (y0, y1)), as shares of the box [1]: a porous piece in a solid block.
     """
 
     porosity: tuple[float, float]
@@ -56,17 +58,20 @@ class Population(NamedTuple):
     gap: float
     inlet: float
     refuse: bool = True
+    part: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
 
     def draw(self, rng: np.random.Generator, cells: tuple[int, int], cell_size: float) -> tuple[list[RoughPore], float]:
-        """Return the pores of a case, largest first, and the porosity [1] that was asked.
+        """Return the pores of a case, largest first, and the porosity [1] that was asked of the whole box.
 
         Raises
         ------
         ValidityError
             The pores found no room, or no sizes add up to the porosity; says what was reached and what is missing.
         """
-        box = (cells[1] * cell_size, cells[0] * cell_size)
-        area = box[0] * box[1]
+        (left, right), (bottom, top) = self.part
+        size = np.array([cells[1], cells[0]]) * cell_size
+        start, stop = size * [left, bottom], size * [right, top]
+        area, whole = float(np.prod(stop - start)), float(np.prod(size))
         porosity = rng.uniform(*self.porosity)
         sizes = self._sizes(rng, porosity * area)
         pores = [
@@ -80,7 +85,7 @@ class Population(NamedTuple):
                 strict=True,
             )
         ]
-        placed = self._placed(rng, pores, box)
+        placed = self._placed(rng, pores, start, stop)
         reached = sum(math.pi / 4.0 * pore.diameter**2 for pore in placed) / area
         if self.refuse and abs(reached - porosity) > self.tolerance:
             without = len(pores) - len(placed)
@@ -89,7 +94,7 @@ class Population(NamedTuple):
                 f"{abs(porosity - reached):.4f} {'short' if reached < porosity else 'over'}, "
                 f"{without} of {len(pores)} pores without room"
             )
-        return placed, porosity
+        return placed, porosity * (area / whole)
 
     def _sizes(self, rng: np.random.Generator, area: float) -> np.ndarray:
         """Return diameters [m], largest first, whose discs add up to an area [m2] as nearly as the last ones can.
@@ -118,15 +123,18 @@ class Population(NamedTuple):
             return np.sort(sizes)[::-1]
         raise ValidityError(f"population: expected at most {MOST} pores, got more; ask for larger ones")
 
-    def _placed(self, rng: np.random.Generator, pores: list[RoughPore], box: tuple[float, float]) -> list[RoughPore]:
-        """Return the pores that found room in a box (x, y) [m], with their centres."""
+    def _placed(
+        self, rng: np.random.Generator, pores: list[RoughPore], start: np.ndarray, stop: np.ndarray
+    ) -> list[RoughPore]:
+        """Return the pores that found room between two corners (x, y) [m], with their centres."""
         if not pores:
             return []
         shapes = np.array([outline(pore) for pore in pores])
         reach = np.hypot(shapes[..., 0], shapes[..., 1]).max(axis=1)
+        box = (float(stop[0]), float(stop[1]))
         bins = Bins(box, 2.0 * float(reach.mean()) + self.gap, np.zeros_like(shapes), self.gap)
-        first = np.array([max(self.inlet, 0.5 * self.gap), 0.5 * self.gap])
-        end = np.array(box) - 0.5 * self.gap
+        first = np.array([max(self.inlet, start[0] + 0.5 * self.gap), start[1] + 0.5 * self.gap])
+        end = stop - 0.5 * self.gap
         placed: list[RoughPore] = []
         left = TRIES + BUDGET * len(pores)
         for pore, shape in zip(pores, shapes, strict=True):

@@ -1,0 +1,90 @@
+"""Measures of an ensemble beside the published figures, with a verdict on each."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from tessera.validation import measures
+from tessera.validation.published import AREA_SLACK, CENTRAL, FIGURES, SAMPLES, TEMPERATURE_SLACK, Sample
+
+Part = tuple[tuple[float, float], tuple[float, float]]
+
+
+class Spread(NamedTuple):
+    """A quantity over the cases of an ensemble: its mean, and the quantiles of `CENTRAL`."""
+
+    mean: float
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies between the quantiles."""
+        return self.low <= value <= self.high
+
+
+def of_ensembles(micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], part: Part, velocity: float) -> dict:
+    """Return all that is compared, as plain values for JSON.
+
+    Parameters
+    ----------
+    micro, meso
+        Cases with fields (time, y, x).
+    part
+        Where the pores of the meso cases are, ((x0, x1), (y0, y1)), as shares of the box.
+    velocity
+        Particle velocity at the inlet [m/s].
+
+    Returns
+    -------
+    `figures`, by name with `mean`, `low`, `high` of the cases and `agrees`; `samples`, by scale and quantity, per
+    snapshot the same.
+    """
+    found: dict[str, list[float]] = {name: [] for name in FIGURES}
+    for case in meso:
+        bulk = measures.bulk(case, velocity)
+        late = measures.late(case, part, velocity, bulk["front_speed"])
+        for name, value in (bulk | late | {"growth": measures.growth(case)}).items():
+            found[name].append(value)
+    found["bulk_pressure"] = [measures.pressure(case, velocity) for case in micro]
+    for case in (*micro, *meso):
+        for name, value in measures.extremes(case).items():
+            found[name].append(value)
+    figures = {}
+    for name, values in found.items():
+        worst = {"pressure_highest": max, "velocity_highest": max, "velocity_lowest": min}.get(name)
+        value = worst(values) if worst else _spread(values).mean
+        figures[name] = {**_spread(values)._asdict(), "value": value, "agrees": FIGURES[name].agrees(value)}
+    return {
+        "figures": figures,
+        "samples": {"micro": _sampled(micro, SAMPLES["micro"]), "meso": _sampled(meso, SAMPLES["meso"])},
+    }
+
+
+def _sampled(cases: Sequence[xr.Dataset], sample: Sample) -> dict[str, list[dict[str, Any]]]:
+    """Return for each quantity of a sample, snapshot by snapshot, what the cases say and whether it agrees."""
+    each = [measures.hotspots(case, sample.snapshots) for case in cases]
+    said: dict[str, list[dict[str, Any]]] = {}
+    for name, slack in (("hot", AREA_SLACK), ("temperature", TEMPERATURE_SLACK), ("hotter", None), ("burnt", None)):
+        rows = []
+        for k, snapshot in enumerate(sample.snapshots):
+            spread, real = _spread([one[name][k] for one in each]), getattr(sample, name)[k]
+            row: dict[str, Any] = {"snapshot": snapshot, "published": real, **spread._asdict()}
+            if slack is not None and snapshot in sample.compared:
+                near = bool(abs(spread.mean - real) <= slack * real)
+                row |= {"near": near, "inside": spread.holds(real), "agrees": near or spread.holds(real)}
+            rows.append(row)
+        said[name] = rows
+    return said
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    known = np.array([value for value in values if np.isfinite(value)])
+    if known.size == 0:
+        return Spread(float("nan"), float("nan"), float("nan"))
+    low, high = np.quantile(known, CENTRAL)
+    return Spread(float(known.mean()), float(low), float(high))
+
+
+__all__ = ["Part", "Spread", "of_ensembles"]

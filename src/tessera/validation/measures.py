@@ -1,0 +1,156 @@
+"""What a simulation says of each published quantity, from its stored fields alone.
+
+The bulk is read along the lower and upper edge of the meso box, where there are no pores: between the contact, the
+plane of matter that began at the inlet, and the front. Its pressure falls there by a twentieth as waves of release come
+from the pores; it is read in the micro box, before the front meets the pore. What has burnt is the inside of the
+hotspots late in a case.
+"""
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from tessera.evaluation import front, metrics, regions
+from tessera.validation.published import THRESHOLDS
+
+EDGE = 0.04  # share of the rows on either side that the bulk is read from
+APART, NEAR = 1.0e-6, 2.0e-7  # distance kept from contact and front, at the edges and early [m]
+FIRST = 1  # snapshot before the front meets a pore of the micro box
+EARLY = (3, 9)  # snapshots between which the bulk and the speeds are read
+GROWING = (22, 27)  # snapshots between which burnt radii are compared
+BURNT = 2500.0  # temperature above which a cell is inside a burnt hotspot [K]
+COLD = 875.0  # temperature below which nothing has reacted [K]
+SOLID = 0.99  # share of solid of a cell without void
+
+
+def hotspots(case: xr.Dataset, snapshots: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Return shares of the area above the thresholds [1] and mean temperatures above the first [K], per snapshot.
+
+    Parameters
+    ----------
+    case
+        Fields (time, y, x).
+    snapshots
+        Numbers of the snapshots.
+    """
+    temperature = case["temperature"].values[list(snapshots)]
+    cell = 1.0 / (temperature.shape[-1] * temperature.shape[-2])
+    areas = [metrics.hotspot_area(temperature, threshold, cell) for threshold in THRESHOLDS]
+    mean = metrics.hotspot_temperature(temperature, THRESHOLDS[0])
+    return dict(zip(("hot", "hotter", "burnt", "temperature"), [*areas, mean], strict=True))
+
+
+def pressure(case: xr.Dataset, velocity: float) -> float:
+    """Return the pressure behind the front [Pa] before it meets the pore of a micro case.
+
+    Parameters
+    ----------
+    case
+        Fields (time, y, x).
+    velocity
+        Particle velocity at the inlet [m/s].
+    """
+    values, x = case["pressure"].values[FIRST], case["x"].values
+    place = metrics.mean_defined(front.positions(values, front.plateau(values[None]), x))
+    inside = (x > velocity * float(case["time"][FIRST]) + NEAR) & (x < place - NEAR)
+    return _median([values[:, inside].ravel()])
+
+
+def bulk(case: xr.Dataset, velocity: float) -> dict[str, float]:
+    """Return temperatures [K] and speeds [m/s] of matter in which there are no pores.
+
+    Parameters
+    ----------
+    case
+        Fields (time, y, x) of a meso case.
+    velocity
+        Particle velocity at the inlet [m/s].
+    """
+    rows = max(1, round(EDGE * case.sizes["y"]))
+    edges = case.isel(y=[*range(rows), *range(case.sizes["y"] - rows, case.sizes["y"])])
+    time, x = case["time"].values, case["x"].values
+    level = front.plateau(edges["pressure"].values)
+    places = metrics.mean_defined(front.positions(edges["pressure"].values, level, x), axis=-1)
+    inside: dict[str, list[np.ndarray]] = {"temperature": [], "velocity_x": []}
+    fed = []
+    span = range(EARLY[0], min(EARLY[1], time.size - 1) + 1)
+    for n in span:
+        contact = velocity * time[n]
+        behind = (x > contact + APART) & (x < places[n] - APART)
+        for name, found in inside.items():
+            found.append(edges[name].values[n][:, behind].ravel())
+        fed.append(edges["temperature"].values[n][:, x < contact - APART].ravel())
+    known = [n for n in span if np.isfinite(places[n])]
+    speed = np.polyfit(time[known], places[known], 1)[0] if len(known) > 1 else np.nan
+    return {
+        "bulk_temperature": _median(inside["temperature"]),
+        "inflow_temperature": _median(fed),
+        "front_speed": float(speed),
+        "contact_speed": _median(inside["velocity_x"]),
+    }
+
+
+def late(
+    case: xr.Dataset, part: tuple[tuple[float, float], tuple[float, float]], velocity: float, speed: float
+) -> dict[str, float]:
+    """Return temperatures [K] of burnt and of multiply shocked matter in the last snapshot.
+
+    Parameters
+    ----------
+    case
+        Fields (time, y, x) of a meso case.
+    part
+        Where the pores were, ((x0, x1), (y0, y1)), as shares of the box.
+    velocity, speed
+        Of the matter behind the front, and of the front [m/s].
+    """
+    last = case.isel(time=-1)
+    temperature, solid = last["temperature"].values, last["microstructure"].values
+    burnt = ndimage.binary_erosion(temperature > BURNT, iterations=2)
+    reacted = ndimage.binary_dilation(temperature > COLD, iterations=3)
+    length, height = (float(case[axis].values[-1] + case[axis].values[0]) for axis in ("x", "y"))
+    start, end = (velocity * float(last["time"]) + share * length * (1.0 - velocity / speed) for share in part[0])
+    here = (last["x"].values > start) & (last["x"].values < end)
+    rows = (last["y"].values > part[1][0] * height) & (last["y"].values < part[1][1] * height)
+    unreacted = rows[:, None] & here[None, :] & ~reacted & (solid > SOLID)
+    low, middle, high = np.quantile(temperature[burnt], (0.1, 0.5, 0.9)) if burnt.any() else [np.nan] * 3
+    return {
+        "plateau_low": float(low),
+        "plateau": float(middle),
+        "plateau_high": float(high),
+        "multiply_shocked": float(np.median(temperature[unreacted])) if unreacted.any() else np.nan,
+    }
+
+
+def growth(case: xr.Dataset) -> float:
+    """Return how fast the mean radius of the hotspots grows [m/s], as it was got for the published sample.
+
+    The radius is that of discs that share the mean area of two snapshots, as many as there are hotspots.
+    """
+    first, second = (case.isel(time=n) for n in GROWING)
+    spacing = float(case["x"].values[1] - case["x"].values[0])
+    masks = [metrics.hotspot_mask(each["temperature"].values, THRESHOLDS[0]) for each in (first, second)]
+    areas = [mask.sum() * spacing**2 for mask in masks]
+    number = np.mean([regions.count(mask) for mask in masks])
+    if number == 0.0:
+        return float("nan")
+    radius = np.sqrt(np.mean(areas) / (number * np.pi))
+    rate = (areas[1] - areas[0]) / float(second["time"] - first["time"])
+    return float(rate / (number * 2.0 * np.pi * radius))
+
+
+def extremes(case: xr.Dataset) -> dict[str, float]:
+    """Return the highest pressure [Pa] and the lowest and highest velocity along x [m/s] of a case."""
+    return {
+        "pressure_highest": float(case["pressure"].max()),
+        "velocity_lowest": float(case["velocity_x"].min()),
+        "velocity_highest": float(case["velocity_x"].max()),
+    }
+
+
+def _median(parts: list[np.ndarray]) -> float:
+    values = np.concatenate(parts)
+    return float(np.median(values)) if values.size else float("nan")
+
+
+__all__ = ["bulk", "extremes", "growth", "hotspots", "late", "pressure"]

@@ -1,0 +1,66 @@
+"""Verdicts: what agrees, what is near, what lies inside the ensemble; and how they are shown."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from tessera.validation import comparison, page
+from tessera.validation.published import FIGURES, SAMPLES
+from tests.validation import flows
+
+
+def compared(**more):
+    cases = [flows.meso(radius=lambda time, k=k: (100.0 + 20.0 * k) * time + 1e-6, **more) for k in range(4)]
+    return comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)
+
+
+@pytest.fixture(scope="module")
+def agreeing():
+    return compared()
+
+
+def test_figures_within_their_slack_agree_and_others_do_not(agreeing):
+    missed = compared(inflow=495.0, burnt=3500.0)["figures"]
+    assert {name for name, one in agreeing["figures"].items() if not one["agrees"]} == set()
+    wrong = {name for name, one in missed.items() if not one["agrees"]}
+    assert wrong == {"inflow_temperature", "plateau_low", "plateau", "plateau_high"}
+
+
+def test_what_is_undefined_does_not_agree():
+    assert not FIGURES["growth"].agrees(math.nan)
+    assert FIGURES["bulk_temperature"].agrees(517.0)
+    assert not FIGURES["bulk_temperature"].agrees(517.1)
+
+
+def test_a_sample_agrees_if_the_mean_is_near_or_the_ensemble_holds_it(agreeing):
+    for scale, sample in SAMPLES.items():
+        for name, slack in (("hot", 0.3), ("temperature", 0.1)):
+            for row in agreeing["samples"][scale][name]:
+                if row["snapshot"] not in sample.compared:
+                    assert "agrees" not in row
+                    continue
+                near = abs(row["mean"] / row["published"] - 1.0) <= slack
+                inside = row["low"] <= row["published"] <= row["high"]
+                assert (row["near"], row["inside"], row["agrees"]) == (near, inside, near or inside)
+
+
+def test_a_sample_within_a_wide_ensemble_agrees_though_its_mean_is_far():
+    sizes = (0.0, 0.0, 0.0, 7e-6)
+    cases = [flows.meso(radius=lambda time, size=size: np.full(time.size, size)) for size in sizes]
+    row = comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)["samples"]["meso"]["hot"][0]
+    assert (row["near"], row["inside"], row["agrees"]) == (False, True, True)
+
+
+def test_tables_and_figure_show_every_quantity(agreeing, tmp_path):
+    text = page.tables(agreeing, "Said.")
+    assert text.startswith("Said.\n")
+    for figure in FIGURES.values():
+        assert figure.quantity in text
+    for line in text.splitlines():
+        if line.startswith("| 27 |") and "K |" in line:
+            assert "0.1145" in line and "3347 K" in line
+    assert len(re.findall(r"^\| \d+ \|", text, re.MULTILINE)) == 20
+    page.draw(agreeing, tmp_path / "dns.png")
+    assert (tmp_path / "dns.png").read_bytes().startswith(b"\x89PNG")
