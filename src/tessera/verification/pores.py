@@ -58,7 +58,9 @@ def collapse(body: Body, cell: float) -> Collapse:
 
 def hotspots() -> Found:
     """Compare areas between grids, with the flame that conduction carries and without."""
-    rows, panels, notes = [], [], []
+    rows: list[Row] = []
+    panels: list[Panel | Picture] = []
+    notes: list[str] = []
     for body, held in ((BURNING, True), (BURNING._replace(conductivity=0.0), False)):
         name = f"{body.conductivity:g} W/m/K"
         found = {cell: collapse(body, cell) for cell in CELLS}

@@ -80,8 +80,8 @@ CASES = (
         "tension",
         "Tension and spall",
         "Two halves of HMX fly apart at 60 m/s: the tension is held below its limit, and above it they part. A flyer "
-        "of 1 µm at 200 m/s hits a target of 3 µm, both with a spall limit of 0.3 GPa: releases from both free surfaces "
-        "meet at the thickness of the flyer from the far one.",
+        "of 1 µm at 200 m/s hits a target of 3 µm, both with a spall limit of 0.3 GPa: releases from both free "
+        "surfaces meet at the thickness of the flyer from the far one.",
         spalling.spalling,
     ),
     Case(
@@ -95,8 +95,8 @@ CASES = (
         "loading",
         "Flyers and pressure histories",
         "A flyer of 2000 m/s and 2 µm, of the same HMX, and a pressure that begins at the same shock, is held and "
-        "falls. Both drive 1000 m/s; the release that follows is a simple wave, whose states are those of the isentrope of "
-        "the shocked solid.",
+        "falls. Both drive 1000 m/s; the release that follows is a simple wave, whose states are those of the "
+        "isentrope of the shocked solid.",
         drives.drives,
     ),
     Case(
