@@ -61,7 +61,8 @@ def elasticity() -> Found:
                 for n, each in zip(GRIDS, errors, strict=True)
             ]
             rows.append(order(f"{name}: order in L1, last halving", list(errors[-2:]), 2.0, 1.7, ACOUSTIC))
-            curves.append(Curve(np.array(GRIDS, float), np.array(errors), name))
+            if ny == 0 or nx == ny:
+                curves.append(Curve(np.array(GRIDS, float), np.array(errors), f"{kind}, {way}"))
     guide = np.array([16.0, 128.0])
     curves.append(Curve(guide, 2.0 * curves[0].y[0] * (guide / 16.0) ** -2.0, "order 2", exact=True))
     panels.append(Panel("small waves, one period", "cells", "L1 error", tuple(curves), logarithmic=True))
@@ -140,7 +141,7 @@ def _shock(velocity: float, fed: bool) -> tuple[list[Row], Panel]:
         near(f"{label}: temperature", between(late.temperature, *reach), T, 0.002, "K", JUMP),
         near(f"{label}: stress over pressure", -between(late.deviator, *reach), 2 / 3 * Y, 0.1, "MPa", "2/3 Y"),
     ]
-    places = [0.0, speed * END, speed * END, 1e6 * late.x.max()]
+    places = [0.0, speed * END, speed * END, late.x.max()]
     heights = [velocity, velocity, 0.0, 0.0]
     if two:
         gap = speed * END, ahead * END
