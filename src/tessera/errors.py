@@ -5,10 +5,11 @@ Messages read *where: expected what, got what*.
 
 
 class TesseraError(ValueError):
-    """Anything that a user can be told; its text is one line, whatever stands in names and keys."""
+    """Anything that a user can be told; its text is one printable line, whatever stands in names and keys."""
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().split())
+        line = " ".join(super().__str__().split())
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 class ConfigError(TesseraError):

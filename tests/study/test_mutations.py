@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tessera import invocation
+from tessera.study import presets
 from tessera.study.reading import read
 from tests.study.test_microstructures import IMAGE, POPULATION
 
 CONFIG = Path(__file__).parents[2] / "config"
-DEMO = read(CONFIG / "config.yaml")
+DEMO = presets.expanded(read(CONFIG / "config.yaml"), "config.yaml")
 LAWS = {  # with every key of each
     "eos": {
         "kind": "birch-murnaghan",

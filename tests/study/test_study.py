@@ -6,7 +6,7 @@ import pytest
 
 from tessera.errors import ConfigError
 from tessera.stages import write_study
-from tessera.study import load, merge
+from tessera.study import load, merge, presets
 from tessera.study.reading import read
 from tessera.study.study import validate
 
@@ -15,7 +15,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 
 @pytest.fixture
 def demo():
-    return read(CONFIG / "config.yaml")
+    return presets.expanded(read(CONFIG / "config.yaml"), "study")
 
 
 def change(content, key, value):
