@@ -3,7 +3,20 @@
 from collections.abc import Callable, Iterable
 
 from tessera.errors import ConfigError
-from tessera.verification import burning, cavities, detonation, keeping, pores, shocks, smooth, tubes
+from tessera.verification import (
+    burning,
+    cavities,
+    detonation,
+    drives,
+    elasticity,
+    heat,
+    keeping,
+    pores,
+    shocks,
+    smooth,
+    spalling,
+    tubes,
+)
 from tessera.verification.findings import Case, Found
 
 CASES = (
@@ -56,6 +69,37 @@ CASES = (
         shocks.gap,
     ),
     Case(
+        "strength",
+        "Elastic and plastic waves in HMX",
+        "Yield stress 0.26 GPa, shear modulus 10 GPa. Matter flies against a wall, or is fed, at 300 m/s, where an "
+        "elastic wave runs ahead of the shock, and at 1000 m/s, where the shock overtakes it. Small sines go once "
+        "through a periodic box, with a strain of 1e-6.",
+        elasticity.elasticity,
+    ),
+    Case(
+        "tension",
+        "Tension and spall",
+        "Two halves of HMX fly apart at 60 m/s: the tension is held below its limit, and above it they part. A flyer "
+        "of 1 µm at 200 m/s hits a target of 3 µm, both with a spall limit of 0.3 GPa: releases from both free "
+        "surfaces meet at the thickness of the flyer from the far one.",
+        spalling.spalling,
+    ),
+    Case(
+        "heat",
+        "Heat conduction",
+        "A wave of heat of 0.01 K decays in HMX without pressure, with 50 W/m/K, along each direction of a periodic "
+        "box of 0.32 µm.",
+        heat.conduction,
+    ),
+    Case(
+        "loading",
+        "Flyers and pressure histories",
+        "A flyer of 2000 m/s and 2 µm, of the same HMX, and a pressure that begins at the same shock, is held and "
+        "falls. Both drive 1000 m/s; the release that follows is a simple wave, whose states are those of the "
+        "isentrope of the shocked solid.",
+        drives.drives,
+    ),
+    Case(
         "ignition",
         "Adiabatic explosions and steps in time",
         "A cell burns at constant density. Times to half burnt by Tarver's kinetics, and the error of the released "
@@ -78,23 +122,26 @@ CASES = (
         "smooth",
         "Order of accuracy in smooth flows",
         "Ideal gas: a bump of density carried by the flow, a simple wave before it breaks, and an isentropic vortex "
-        "carried along the diagonal of a box of 14 x 14 radii with open sides.",
+        "carried once through a periodic box of 14 x 14 radii, along its diagonal.",
         smooth.smooth,
     ),
     Case(
         "keeping",
         "Conservation, mirrors, moving frames",
-        "A pore in a box, with shock, viscosity, kinetics and caps. Mass and energy less the heat of reaction must "
-        "stay as they are between walls; a mirrored box must give the mirrored flow to the last bit in both "
-        "precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with the "
-        "cells.",
+        "A pore in a box, with shock, viscosity and kinetics, and with all physics: conduction, strength and tension "
+        "as well. Mass and energy less the heat of reaction must stay as they are between walls; where matter enters "
+        "and leaves, mass, both momenta and energy must be what they were, what has passed the sides and what was "
+        "released, as the account of the flow says it. A mirrored box must give the mirrored flow to the last bit in "
+        "both precisions; a tube that flies must have the waves of one at rest, up to an error that vanishes with "
+        "the cells.",
         keeping.keeping,
     ),
     Case(
         "pore",
         "The hotspot of a round pore by cell size",
-        "A pore of 1.26 µm behind a piston of 1000 m/s, with kinetics, viscosity and caps as in the demo study: the "
-        "area hotter than 875 K at five times. Half of the box is computed, and mirrored.",
+        "A pore of 1.26 µm behind a piston of 1000 m/s (9.5 GPa), in HMX on a linear Hugoniot with one Arrhenius step, "
+        "viscosity and strength: the area hotter than 875 K at five times, with a conductivity of 30 W/m/K and with "
+        "none. Half of the box is computed, and mirrored.",
         pores.hotspots,
         costly=True,
     ),
