@@ -1,9 +1,8 @@
 """Measure what a step of the solver costs, how cost grows, what starting costs, and where the time goes.
 
 A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, sides, time step; a strong one, that of
-the studies, also strength, 10 equations in all. They are measured on
-reactive pores half-way through their collapse with every column at work. Pure hydrodynamics is a blast of 4 equations
-in an ideal gas. Processor time of one core counts. The machine is shared, so that each figure is the least of several.
+the studies, also strength, 10 equations in all. They are measured on reactive pores half-way through their collapse
+with every column at work. Pure hydrodynamics is a blast of 4 equations in an ideal gas. Processor time of one core counts. The machine is shared, so that each figure is the least of several.
 
 Writes build/benchmarks/solver.json; fails where a limit is passed.
 """
@@ -54,7 +53,8 @@ from tessera.physics import eos, reaction
 from tessera.physics.strength import Strength
 from tessera.simulation import run
 from tessera.simulation.loading import Piston
-run.simulate(np.ones((8, 16)), law=eos.LinearHugoniot(**{LAW}), reaction=reaction.OneStep(**{KINETICS}), strength=Strength(), viscosity={VISCOSITY},
+law, kinetics = eos.LinearHugoniot(**{LAW}), reaction.OneStep(**{KINETICS})
+run.simulate(np.ones((8, 16)), law=law, reaction=kinetics, strength=Strength(), viscosity={VISCOSITY},
              loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=2, interval=1e-13)
 """
 LARGE = """
@@ -64,7 +64,8 @@ from tessera.physics import eos, reaction
 from tessera.physics.strength import Strength
 from tessera.simulation import run
 from tessera.simulation.loading import Piston
-run.simulate(np.ones((320, 480)), law=eos.LinearHugoniot(**{LAW}), reaction=reaction.OneStep(**{KINETICS}), strength=Strength(), viscosity={VISCOSITY},
+law, kinetics = eos.LinearHugoniot(**{LAW}), reaction.OneStep(**{KINETICS})
+run.simulate(np.ones((320, 480)), law=law, reaction=kinetics, strength=Strength(), viscosity={VISCOSITY},
              loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=38, interval=1e-14)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """

@@ -15,7 +15,7 @@ from tessera.physics.eos import (
     temperature,
     temperature_bound,
 )
-from tessera.physics.law import THREE, ZERO, kernel
+from tessera.physics.law import FOUR, THREE, ZERO, kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.physics.strength import least_melting, melting
 from tessera.simulation.grid import ENERGY, RHO, SOUND, P, U, V
@@ -93,6 +93,13 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
 
 
 @kernel
+def longitudinal_row(rho, modulus, c):
+    """Turn the sound speed of a row of cells into that of longitudinal waves."""
+    for i in range(c.size):
+        c[i] = math.sqrt(c[i] * c[i] + FOUR / THREE * modulus[i] / rho[i])
+
+
+@kernel
 def multiply_row(share, values):
     """Multiply a row of values."""
     for i in range(values.size):
@@ -127,7 +134,6 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
     stressed = state.shape[0] > 7
     ignited = ignition(reaction, 0.0)
     watched = ignited
-    slack = strength.yield_stress  # by which the normal stress may exceed the pressure
     if stressed:
         watched = min(ignited, least_melting(strength.curve, 0.0))
     for j in range(state.shape[1]):
@@ -144,7 +150,9 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
             )
             for k in range(7, 10):
                 multiply_row(notes[1, :columns], state[k, j, :columns])
-        primitives(law, medium, state, j, columns, 1, 2, 0, stressed, line, 0)
+        primitives(law, medium, state, j, columns, 1, 2, 0, False, line, 0)
+        if stressed:
+            longitudinal_row(line[RHO, :columns], state[10, j, :columns], line[SOUND, :columns])
         r, e, bound = line[RHO, :columns], line[ENERGY, :columns], notes[1, :columns]
         check_row(
             state[0, j, :columns],
@@ -174,7 +182,7 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
             rho, old = np.float64(r[i]), np.float64(e[i])
             burning, molten = bound[i] >= ignited, False
             if stressed:
-                molten = bound[i] >= melting(strength.curve, rho, line[P, i] - slack)
+                molten = bound[i] >= melting(strength.curve, rho, line[P, i])
             if not (burning or molten):
                 continue
             whole = max(rho, state[4, j, i] + state[5, j, i] + state[6, j, i])
