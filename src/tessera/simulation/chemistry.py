@@ -15,7 +15,7 @@ from tessera.physics.eos import (
     temperature,
     temperature_bound,
 )
-from tessera.physics.law import FOUR, THREE, ZERO, kernel
+from tessera.physics.law import FOUR, ONE, THREE, ZERO, kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.physics.strength import least_melting, melting
 from tessera.simulation.grid import ENERGY, RHO, SOUND, P, U, V
@@ -96,7 +96,8 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
 def longitudinal_row(rho, modulus, c):
     """Turn the sound speed of a row of cells into that of longitudinal waves."""
     for i in range(c.size):
-        c[i] = math.sqrt(c[i] * c[i] + FOUR / THREE * modulus[i] / rho[i])
+        inverse = ONE / rho[i]
+        c[i] = math.sqrt(c[i] * c[i] + FOUR / THREE * modulus[i] * inverse)
 
 
 @kernel
