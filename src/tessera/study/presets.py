@@ -15,7 +15,7 @@ KEY = "preset"
 PRESETS: dict[str, dict[str, Any]] = {
     # HMX at a particle velocity of 1000 m/s. Calibrated: heat_limit and half_heat (temperatures of the bulk and of what
     # has burnt), ln_z (half the rate of Henson and Smilowitz: temperatures of hotspots), viscosity (areas that hardly
-    # depend on the cells).
+    # depend on the cells up to the ignition; what burns grows by the diffusion of the scheme).
     "hmx-9.5gpa": {
         "eos": {"kind": "linear-hugoniot", "density": 1900.0, "heat_limit": 1650.0, "half_heat": 70.0},
         "products": None,
