@@ -27,8 +27,8 @@ LINTED = $(wildcard $(PYTHON_FILES))
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench record docs-check verify docs \
-	lock audit \
+.PHONY: help environment check demo smoke run archive test test-slurm chaos lint format bench record docs-check verify validate storm \
+	docs lock audit \
   clean clean-results
 
 help: ## list the targets
@@ -117,6 +117,14 @@ record: environment ## keep what `make bench` measured last as docs/performance.
 docs-check: environment ## README, key table and schema agree with the code
 	@echo "docs-check: README, key table, schema and environments"
 	@python -m pytest -q tests/house/test_documentation.py tests/house/test_environments.py
+
+storm: environment ## 320 random designs over all laws, each valid or refused in one line
+	@echo "storm: random designs"
+	@STORM=$${STORM:-320} python -m pytest -q tests/simulation/test_random.py --hypothesis-show-statistics
+
+validate: environment ## the solver against published simulations, as docs/validation.md, in a quarter of an hour
+	@echo "validate: docs/validation.md, its figure and numbers"
+	@tessera validate config/config.yaml config/validation.yaml --results results/validation --out docs/validation.md --dask 2
 
 verify: environment ## the solver against exact and published values, as docs/verification.md, in minutes
 	@echo "verify: docs/verification.md, its figures and numbers"
