@@ -189,10 +189,12 @@ def write_ensemble(folder: Path, study: Study, count: int, size: int) -> list[Pa
             "x": (np.arange(shape[2]) + 0.5) * what.cell_size,
         }
         numbers = chosen["case"].values.tolist()
-        made = (shock(0.1, shape, case).assign(key="0", core_seconds=1.0, steps=1) for case in numbers)
+        account = {name: ("time", np.zeros(shape[0])) for name in schema.ACCOUNT}
+        made = (shock(0.1, shape, case).assign(key="0", core_seconds=1.0, steps=1, **account) for case in numbers)
         like = schema.describe(xr.Dataset(coords=axes | names))
         extremes = store.stream_netcdf(like, made, cases.joined(shard))
-        said = {"study": small.name, "scale": "micro", "cases": numbers, "extremes": extremes}
+        ranges = {name: both for name, both in extremes.items() if name in schema.FIELDS}
+        said = {"study": small.name, "scale": "micro", "cases": numbers, "extremes": ranges}
         files.write_json(shard, {**said, "sha256": file_digest(cases.joined(shard))})
         found.append(shard)
     return found

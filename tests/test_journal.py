@@ -35,7 +35,7 @@ def test_a_stage_says_when_it_began_and_what_it_took(study, tmp_path):
     assert start["pid"] > 0 and start["host"] and end["out"] == start["out"] == [str(tmp_path / "d.nc")]
     assert 0.0 < end["seconds"] == pytest.approx(end["time"] - start["time"], abs=0.1)
     assert end["core_seconds"] > 0.0 and 5e7 < end["peak_memory"] < 5e9
-    begins, ends = done.stderr.splitlines()
+    begins, *_, ends = done.stderr.splitlines()
     assert begins.endswith(f"design: begins {tmp_path / 'd.nc'}") and "design: done in " in ends
 
 

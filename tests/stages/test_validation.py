@@ -34,7 +34,7 @@ def test_ensembles_that_the_figures_do_not_speak_of_are_refused(tmp_path):
     }
     for meso, said in (
         ({"microstructure": packing}, "expected a population, got packing"),
-        ({"particle_velocity": {"low": 900.0, "high": 1000.0}}, "expected one velocity"),
+        ({"particle_velocity": {"low": 900.0, "high": 1000.0}}, "expected one particle velocity"),
         ({"snapshots": 27}, "expected more than 27, got 27"),
     ):
         with pytest.raises(ConfigError, match=said):

@@ -48,7 +48,7 @@ def test_touching_a_source_reruns_nothing(checkout):
 
 EDITS = {
     "the solver": ("src/tessera/simulation/run.py", "", "EDITED = True\n", SOLVER_EDITED),
-    "the material": ("src/tessera/physics/eos.py", "", "EDITED = True\n", SOLVER_EDITED),
+    "the material": ("src/tessera/physics/eos/fitted.py", "", "EDITED = True\n", SOLVER_EDITED),
     "the training loop": (
         "src/tessera/learning/train.py",
         "",
@@ -122,7 +122,7 @@ def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):
         ),
         (
             "ensembles: {micro: {cells: [80, 130]}}",
-            "expected stored cells that tokenizer.downsampling = 8 divides",
+            "expected cells that tokenizer.downsampling = 8 divides",
         ),
         ("ensembles: {meso: {snapshots: 12}}", "ensembles.meso.snapshots: expected a duration of at least"),
     ],

@@ -51,6 +51,7 @@ sizes = st.one_of(
 populations = st.builds(
     Population,
     porosity=st.tuples(st.floats(0.0, 0.1), st.floats(0.1, 0.3)),
+    part=st.just(((0.0, 1.0), (0.0, 1.0))),
     tolerance=st.just(0.004),
     diameter=sizes,
     aspect=st.floats(1.0, 4.0).map(lambda high: Uniform(1.0, high)),
