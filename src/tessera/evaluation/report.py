@@ -118,13 +118,13 @@ def _setting(evidence: Evidence) -> Section:
     for scale in ("micro", "meso"):
         truth, what = evidence.ensembles[scale], settings["ensembles"][scale]
         split, stored = truth["split"].values.tolist(), f"{truth.sizes['y']} × {truth.sizes['x']}"
-        simulated = what.get("cells")
+        computed = " × ".join(str(size * what.get("refine", 1)) for size in (truth.sizes["y"], truth.sizes["x"]))
         velocity, porosity = truth.coords.get("particle_velocity"), truth.coords.get("porosity")
         rows.append(
             [
                 Cell(scale),
                 Cell(f"{truth.sizes['case']} ({' / '.join(str(split.count(name)) for name in schema.SPLITS)})"),
-                Cell(f"{simulated[0]} × {simulated[1]}, stored {stored}" if simulated else f"{stored}, imported"),
+                Cell(f"{computed}, stored {stored}" if "cells" in what else f"{stored}, imported"),
                 Cell(figures.display(schema.cell_size(truth), "m")),
                 Cell(f"{truth.sizes['time']} every {figures.display(schema.interval(truth), 's')}"),
                 Cell("unknown" if velocity is None else page.span(velocity.values, "m s-1")),
