@@ -8,7 +8,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 
 from tessera.errors import ValidityError
 
@@ -162,7 +161,7 @@ def patch(pore: Pore, cell_size: float) -> tuple[slice, slice, np.ndarray]:
     )
     spacing = CANVAS * pore.diameter / (POINTS - 1)
     at = np.meshgrid((y - pore.centre_y + reach) / spacing, (x - pore.centre_x + reach) / spacing, indexing="ij")
-    inside = map_coordinates(_level_set(pore), at, order=1, mode="nearest") > 0.0
+    inside = _ndimage().map_coordinates(_level_set(pore), at, order=1, mode="nearest") > 0.0
     shape = (bottom - top, SUPERSAMPLING, last - first, SUPERSAMPLING)
     share = inside.reshape(shape).mean(axis=(1, 3))
     rows, columns = np.flatnonzero(share.any(axis=1)), np.flatnonzero(share.any(axis=0))
@@ -217,7 +216,7 @@ def _place(rng: np.random.Generator, pore: Pore, taken: np.ndarray, gap: float, 
         return None
     j, i = map(int, free[rng.integers(len(free))])
     around = np.pad(mask, margin) == 0.0
-    near = distance_transform_edt(around) * cell_size <= gap + cell_size
+    near = _ndimage().distance_transform_edt(around) * cell_size <= gap + cell_size
     for row, column in np.argwhere(near):
         y, x = j + row - margin, i + column - margin
         if 0 <= y < taken.shape[0] and 0 <= x < taken.shape[1]:
@@ -234,13 +233,13 @@ def _level_set(pore: Pore) -> np.ndarray:
     The points span `CANVAS` diameters around the centre.
     """
     values = _raw_level_set(pore, 1.0)
-    pieces, count = label(values > 0.0)
+    pieces, count = _ndimage().label(values > 0.0)
     sizes = np.bincount(pieces.ravel())[1:]
     if count == 0:
         return values
     area = sizes.max() * (CANVAS / (POINTS - 1)) ** 2
     values = _raw_level_set(pore, math.sqrt(area / (math.pi / 4.0)))
-    pieces, count = label(values > 0.0)
+    pieces, count = _ndimage().label(values > 0.0)
     largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
     return np.where((pieces == largest) | (values <= 0.0), values, -values)
 
@@ -261,7 +260,14 @@ def _raw_level_set(pore: Pore, zoom: float) -> np.ndarray:
         return np.exp(pore.roughness * waves.sum(axis=-1)) - distance
     coarse = np.linspace(-0.5 * CANVAS, 0.5 * CANVAS, POINTS)
     width = 0.5 * NOISE_LENGTH / (coarse[1] - coarse[0])
-    noise = gaussian_filter(rng.normal(0.0, 1.0, (POINTS, POINTS)), width, mode="wrap")
+    noise = _ndimage().gaussian_filter(rng.normal(0.0, 1.0, (POINTS, POINTS)), width, mode="wrap")
     noise /= noise.std()
     at = (np.stack([y, x]) / (coarse[1] - coarse[0])) + 0.5 * (POINTS - 1)
-    return 1.0 + pore.roughness * map_coordinates(noise, at, order=1, mode="nearest") - distance
+    return 1.0 + pore.roughness * _ndimage().map_coordinates(noise, at, order=1, mode="nearest") - distance
+
+
+def _ndimage() -> Any:
+    """Return the image module of scipy: a quarter of a second, for which other microstructures need not wait."""
+    from scipy import ndimage
+
+    return ndimage
