@@ -21,7 +21,7 @@ pathvars:
 wildcard_constraints:
     scale="micro|meso",
     field="[a-z_]+",
-    model="tessera|parcv2|cnext",
+    model="[a-z][a-z0-9-]*",
     shard=r"\d{4}",
     cases=r"\d+",
     seed=r"\d+",

@@ -167,10 +167,10 @@ def test_a_signal_is_heard_wherever_it_comes(tmp_path, case, number, code, word)
     (tmp_path / "run.py").write_text(
         f"import time, sys\nfrom tessera import __main__, invocation\nfrom tessera.errors import DataError\n{ask}"
         f"def call():\n{textwrap.indent(textwrap.dedent(case), '    ')}\n    return 0, ''\n"
-        "invocation.call = call\nsys.argv[1:] = ['fit', 'cnext', '--seed', '0']\n__main__.main()\n"
+        "invocation.call = call\nsys.argv[1:] = ['fit', 'rival', '--seed', '0']\n__main__.main()\n"
     )
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, check=False)
-    said = f"tessera fit cnext: {word}; finished parts are kept, run it again to carry on\n"
+    said = f"tessera fit rival: {word}; finished parts are kept, run it again to carry on\n"
     assert (done.returncode, done.stderr) == (code, said)
 
 

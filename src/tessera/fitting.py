@@ -96,9 +96,10 @@ def fit_transfer(
     networks.fit_transfer(study_of(study), meso_cases, seed, latents, ensemble, coupled, state, out, history)
 
 
-@fit_app.command("parcv2")
-def fit_parcv2(
+@fit_app.command("rival")
+def fit_rival(
     study: StudyFile,
+    model: Annotated[str, typer.Option("--model", help="Name of the rival in the study.")],
     meso_cases: MesoCases,
     seed: Seed,
     ensemble: Ensemble,
@@ -106,28 +107,14 @@ def fit_parcv2(
     state: State,
     out: Out,
     history: History,
+    micro: Annotated[
+        Path | None, typer.Option("--micro", help="Manifest of the micro ensemble, for a rival with a pretraining.")
+    ] = None,
 ) -> None:
-    """Train PARCv2 on meso cases alone."""
+    """Train a rival on few meso cases, and on micro cases before them if the study says so."""
     from tessera.stages import networks
 
-    networks.fit_parcv2(study_of(study), meso_cases, seed, ensemble, scales, state, out, history)
-
-
-@fit_app.command("cnext")
-def fit_cnext(
-    study: StudyFile,
-    meso_cases: MesoCases,
-    seed: Seed,
-    ensemble: Ensemble,
-    scales: ScalesFile,
-    state: State,
-    out: Out,
-    history: History,
-) -> None:
-    """Train the residual CNextU-Net on meso cases alone."""
-    from tessera.stages import networks
-
-    networks.fit_cnext(study_of(study), meso_cases, seed, ensemble, scales, state, out, history)
+    networks.fit_rival(study_of(study), model, meso_cases, seed, ensemble, micro, scales, state, out, history)
 
 
 __all__ = ["fit_app"]

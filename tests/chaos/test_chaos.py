@@ -26,7 +26,7 @@ STAGES = {  # what each rule runs
     "prediction": "predict",
     "scores": "score",
     "report_page": "report",
-} | {rule: f"fit {rule}" for rule in ("tokenizer", "decoupled", "coupled", "transfer", "parcv2", "cnext")}
+} | {rule: f"fit {rule}" for rule in ("tokenizer", "decoupled", "coupled", "transfer", "rival")}
 
 
 def seconds(copy):
@@ -36,7 +36,7 @@ def seconds(copy):
     for path in folder.rglob("*.tsv"):
         name = path.relative_to(folder).parts[0].removesuffix(".tsv")
         with path.open() as table:
-            found[STAGES.get(name, name)] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
+            found[STAGES.get(name, "fit rival")] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
     return found
 
 

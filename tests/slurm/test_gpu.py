@@ -40,6 +40,6 @@ def test_a_training_is_given_one_gpu(site, pretended, monkeypatch, gres):
     result = site.snakemake(pretended, WEIGHTS, overlay=STUDIES, timeout=120.0)
     assert result.returncode == 0, result.stdout
     job = site.cluster.jobs(pretended.folder)[-1]
-    assert (job.state, job.comment, job.node) == ("COMPLETED", "rule_cnext_wildcards_1_0", "gpu1")
+    assert (job.state, job.comment, job.node) == ("COMPLETED", "rule_rival_wildcards_cnext_1_0", "gpu1")
     assert job.gpus == f"gres:{gres or 'gpu'}:1"
     assert (pretended.folder / WEIGHTS).read_text() == "devices 0\n"

@@ -43,7 +43,7 @@ def study(path, kind="cnext", *, updates=EPOCH, **training):
 
 def command(made, study, folder, *options, kind="cnext"):
     """Return the command line of a training whose results land in a folder."""
-    call = ["fit", *options, kind, "--study", study, "--meso-cases", 1, "--seed", 0]
+    call = ["fit", *options, "rival", "--model", kind, "--study", study, "--meso-cases", 1, "--seed", 0]
     call += ["--ensemble", made / "meso.json", "--scales", made / "scales.json", "--state", folder / "state"]
     call += ["--out", folder / "out.safetensors", "--history", folder / "history.jsonl"]
     return [sys.executable, "-m", "tessera", *map(str, call)]

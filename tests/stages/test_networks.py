@@ -66,19 +66,15 @@ def made(study, tmp_path_factory):
         out,
         out.with_suffix(".jsonl"),
     )
-    for kind, fit in (("parcv2", networks.fit_parcv2), ("cnext", networks.fit_cnext)):
-        out = r / f"models/{kind}/n1_s0.safetensors"
-        fit(
-            study,
-            1,
-            0,
-            r / "ensembles/meso.json",
-            r / "scales/meso.json",
-            r / "training" / kind,
-            out,
-            out.with_suffix(".jsonl"),
-        )
+    for model in ("parcv2", "cnext"):
+        rival(study, r, model)
     return r
+
+
+def rival(study, r, model, out=None, micro=None):
+    out = out or r / f"models/{model}/n1_s0.safetensors"
+    ensemble, scales, state = r / "ensembles/meso.json", r / "scales/meso.json", out.parent / "training" / model
+    networks.fit_rival(study, model, 1, 0, ensemble, micro, scales, state, out, out.with_suffix(".jsonl"))
 
 
 def tokenizers(study, r):
@@ -129,6 +125,33 @@ def test_frozen_maps_are_equal_in_all_stages(study, made):
     moved = {name for name, value in last.items() if not torch.equal(value, middle[name])}
     assert any(name.startswith("step.coupled") for name in moved)
     assert any(".decoder." in name for name in moved)
+
+
+def with_pretraining(study, model):
+    section = study.rivals[model]
+    rivals = study.rivals | {model: section.model_copy(update={"pretraining": section.training})}
+    return study.model_copy(update={"rivals": rivals})
+
+
+@pytest.mark.parametrize("model", ["cnext", "parcv2"])
+def test_a_rival_may_learn_from_micro_cases_first(study, made, tmp_path, model):
+    out = tmp_path / "o.safetensors"
+    rival(with_pretraining(study, model), made, model, out, made / "ensembles/micro.json")
+    lines = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
+    stages = list(dict.fromkeys(line["stage"] for line in lines))
+    assert stages[0] == "micro" and len(stages) == 2
+    alone, both = (checkpoints.load(path).module for path in (made / f"models/{model}/n1_s0.safetensors", out))
+    assert alone.arguments == both.arguments
+    assert not torch.equal(*(torch.cat([p.flatten() for p in one.parameters()]) for one in (alone, both)))
+
+
+def test_micro_cases_are_named_exactly_where_a_rival_learns_from_them(study, made, tmp_path):
+    with pytest.raises(DataError, match=r"--micro: expected none for this rival, got .*micro.json"):
+        rival(study, made, "cnext", tmp_path / "o.safetensors", made / "ensembles/micro.json")
+    with pytest.raises(DataError, match=r"--micro: expected an ensemble for this rival, got none"):
+        rival(with_pretraining(study, "cnext"), made, "cnext", tmp_path / "o.safetensors")
+    with pytest.raises(DataError, match=r"--model: expected one of parcv2, cnext, got 'vit'"):
+        rival(study, made, "vit", tmp_path / "o.safetensors")
 
 
 def test_latents_of_training_cases_are_white(study, made):
@@ -264,21 +287,12 @@ def test_a_harmed_store_is_refused(study, made, tmp_path):
 
 
 def test_a_training_that_diverges_says_where_and_leaves_nothing(study, made, tmp_path):
-    section = study.rivals.cnext
+    section = study.rivals["cnext"]
     wild = section.training.model_copy(update={"learning_rate": 1e30, "warm_up": 0.0, "clip": 0.0, "average": 0.0})
-    rivals = study.rivals.model_copy(update={"cnext": section.model_copy(update={"training": wild})})
+    rivals = {"cnext": section.model_copy(update={"training": wild})}
     out = tmp_path / "o.safetensors"
     with pytest.raises(TrainingError, match=r"cnext, pixels: update \d+: .*expected a finite"):
-        networks.fit_cnext(
-            study.model_copy(update={"rivals": rivals}),
-            1,
-            0,
-            made / "ensembles/meso.json",
-            made / "scales/meso.json",
-            tmp_path / "state",
-            out,
-            tmp_path / "h.jsonl",
-        )
+        rival(study.model_copy(update={"rivals": rivals}), made, "cnext", out)
     assert not out.exists()
 
 
@@ -287,7 +301,7 @@ def test_an_interrupted_training_leaves_no_half_output_and_carries_on(study, mad
     long = study.model_dump(mode="json")
     long["rivals"]["cnext"]["training"]["budget"] = {"updates": 400, "core_seconds": None}
     (tmp_path / "study.json").write_text(json.dumps(long))
-    call = [sys.executable, "-m", "tessera", "fit", "cnext", "--study", tmp_path / "study.json"]
+    call = [sys.executable, "-m", "tessera", "fit", "rival", "--model", "cnext", "--study", tmp_path / "study.json"]
     call += ["--meso-cases", "1", "--seed", "0", "--ensemble", made / "ensembles/meso.json"]
     call += ["--scales", made / "scales/meso.json", "--state", tmp_path / "state"]
     call += ["--out", tmp_path / "out/n1.safetensors", "--history", tmp_path / "out/n1.jsonl"]

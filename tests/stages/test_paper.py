@@ -115,11 +115,13 @@ def test_the_paper_s_latent_model_takes_one_update_in_every_stage_and_predicts(s
 def test_parcv2_at_its_published_width_takes_one_update_and_predicts(study, results):
     out = results / "parcv2.safetensors"
     size = fit(
-        networks.fit_parcv2,
+        networks.fit_rival,
         study,
+        "parcv2",
         4,
         0,
         results / "ensembles/meso.json",
+        None,
         results / "scales/meso.json",
         out=out,
     )
@@ -131,11 +133,13 @@ def test_parcv2_at_its_published_width_takes_one_update_and_predicts(study, resu
 def test_the_full_cnext_takes_one_update_and_predicts(study, results):
     out = results / "cnext.safetensors"
     size = fit(
-        networks.fit_cnext,
+        networks.fit_rival,
         study,
+        "cnext",
         4,
         0,
         results / "ensembles/meso.json",
+        None,
         results / "scales/meso.json",
         out=out,
     )

@@ -92,7 +92,7 @@ def test_when_one_is_killed_the_other_ends_soon_and_one_line_is_said(long, victi
     assert code == 2
     gone(both[1 - victim], seconds=1)
     assert [line for line in said.splitlines() if "updates=" not in line and "begins" not in line] == [
-        f"tessera fit cnext: process {victim} of 2: expected it to go on, got SIGKILL; the state of the last epoch "
+        f"tessera fit rival: process {victim} of 2: expected it to go on, got SIGKILL; the state of the last epoch "
         "is kept, run it again to carry on"
     ]
 

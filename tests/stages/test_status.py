@@ -19,7 +19,7 @@ from tessera.study import load
 from tessera.study.plan import Job, jobs
 
 CONFIG = Path(__file__).parents[2] / "config"
-JOB = Job("cnext", "cnext/n1_s0", ("models/cnext/n1_s0.safetensors", "models/cnext/n1_s0.jsonl"))
+JOB = Job("rival", "cnext/n1_s0", ("models/cnext/n1_s0.safetensors", "models/cnext/n1_s0.jsonl"))
 LOG = "logs/cnext/n1_s0.log"
 BENCHMARK = "s\th:m:s\tmax_rss\tcpu_time\n12.5\t0:00:12\t300.0\t-\n"
 
@@ -37,7 +37,7 @@ def write(path, text=""):
 
 def told(results, *events, name=LOG):
     start = {"event": "start", "host": socket.gethostname(), "pid": os.getpid(), "time": time.time() - 60.0}
-    defaults = {"stage": "fit cnext", "time": time.time(), "seconds": 50.0, "core_seconds": 40.0}
+    defaults = {"stage": "fit rival", "time": time.time(), "seconds": 50.0, "core_seconds": 40.0}
     lines = [start | events[0], *({"event": "", **defaults, **event} for event in events[1:])]
     return write(results / name, "12:00:00 text\n" + "".join(json.dumps(line) + "\n" for line in lines))
 
@@ -99,7 +99,7 @@ def test_on_another_host_the_log_is_the_sign_of_life(tmp_path):
 
 def test_a_running_process_renews_its_log_without_a_word(tmp_path):
     code = "from tessera import journal; import time; journal.HEARTBEAT = 0.05\n"
-    code += "journal.Journal('fit cnext', []); time.sleep(30)"
+    code += "journal.Journal('fit rival', []); time.sleep(30)"
     with (tmp_path / "a.log").open("wb") as log, subprocess.Popen([sys.executable, "-c", code], stdout=log) as run:
         until = time.monotonic() + 20.0
         while not journal.events(tmp_path / "a.log"):
@@ -115,9 +115,9 @@ def test_a_running_process_renews_its_log_without_a_word(tmp_path):
 
 @pytest.mark.parametrize(("code", "state"), [(2, "failed"), (1, "failed"), (130, "stopped"), (143, "stopped")])
 def test_a_failure_says_its_line_and_an_interruption_is_none(tmp_path, code, state):
-    told(tmp_path, {}, {"event": "failed", "code": code, "error": "tessera fit cnext: a.json: expected, got"})
+    told(tmp_path, {}, {"event": "failed", "code": code, "error": "tessera fit rival: a.json: expected, got"})
     assert found(tmp_path)[1:3] == (state, tmp_path / LOG)
-    assert found(tmp_path).said == "tessera fit cnext: a.json: expected, got"
+    assert found(tmp_path).said == "tessera fit rival: a.json: expected, got"
 
 
 def test_what_never_began_says_the_last_line_of_its_log(tmp_path):

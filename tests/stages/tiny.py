@@ -74,7 +74,8 @@ def commands(r, to):
 
     def fit(kind, name, *inputs):
         out = ["--out", f"{to}/models/{name}.safetensors", "--history", f"{to}/models/{name}.jsonl"]
-        found[f"fit {kind}"] = ["fit", kind, *study, "--state", f"{to}/training/{name}", *out, *inputs]
+        command = "rival" if "--model" in inputs else kind
+        found[f"fit {kind}"] = ["fit", command, *study, "--state", f"{to}/training/{name}", *out, *inputs]
 
     micro, meso = (["--ensemble", f"{r}/ensembles/{scale}.json"] for scale in ("micro", "meso"))
     tokenizer = f"{r}/models/tokenizer/{FIELD}.safetensors"
@@ -89,8 +90,8 @@ def commands(r, to):
     few = ["--meso-cases", "1", "--seed", "0", *meso]
     before = ["--latents", f"{r}/latents/meso.json", "--coupled", f"{r}/models/coupled.safetensors"]
     fit("transfer", "tessera/n1_s0", *few, *before)
-    for kind in ("parcv2", "cnext"):
-        fit(kind, f"{kind}/n1_s0", *few, "--scales", f"{r}/scales/meso.json")
+    for model in ("parcv2", "cnext"):
+        fit(model, f"{model}/n1_s0", "--model", model, *few, "--scales", f"{r}/scales/meso.json")
     predictions = {"micro": [], "meso": []}
     for run, name in MODELS.items():
         model, scale = run.split()

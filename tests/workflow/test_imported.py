@@ -95,4 +95,4 @@ def test_a_changed_import_is_taken_anew(finished):
     (copy.folder / "meso.yaml").write_text(text)
     assert copy.tessera("import", "meso.nc", "--mapping", "meso.yaml", "--out", "data/meso.json").returncode == 0
     planned = copy.planned(overlay=[SMOKE, "own.yaml"])
-    assert planned["adopted"] == 1 and planned["cnext"] == 1
+    assert planned["adopted"] == 1 and planned["rival"] == 1

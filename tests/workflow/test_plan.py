@@ -15,14 +15,13 @@ SMOKE_JOBS = {
     "decoupled": 5,
     "coupled": 1,
     "transfer": 1,
-    "parcv2": 1,
-    "cnext": 1,
+    "rival": 2,
     "prediction": 6,
     "scores": 2,
     "report_page": 1,
 }
 LATENT = {"tokenizer", "latents", "reconstructions", "decoupled", "coupled", "transfer"}
-RIVALS = {"parcv2", "cnext"}
+RIVALS = {"rival"}
 EVALUATED = {"prediction", "scores", "report_page"}
 SIMULATED = {"cases", "ensemble", "scales"}
 SOLVER_EDITED = SIMULATED | LATENT | RIVALS | EVALUATED
@@ -55,7 +54,7 @@ EDITS = {
         "EDITED = True\n",
         LATENT | RIVALS | EVALUATED,
     ),
-    "one network": ("src/tessera/models/parc.py", "", "EDITED = True\n", {"parcv2"} | EVALUATED),
+    "one network": ("src/tessera/models/parc.py", "", "EDITED = True\n", {"rival"} | EVALUATED),
     "a metric": ("src/tessera/evaluation/metrics.py", "", "EDITED = True\n", {"scores", "report_page"}),
     "a figure": ("src/tessera/evaluation/figures.py", "", "EDITED = True\n", {"report_page"}),
     "a key of the solver": ("config/config.yaml", "cfl: 0.7", "cfl: 0.6", SOLVER_EDITED),
@@ -69,7 +68,7 @@ EDITS = {
         "config/config.yaml",
         "statistics: pixel",
         "statistics: batch",
-        {"parcv2"} | EVALUATED,
+        {"rival"} | EVALUATED,
     ),
     "a key of the scores": ("config/config.yaml", "875.0", "900.0", {"scores", "report_page"}),
     "a comment": ("config/config.yaml", "# The demo study", "# Our demo study", set()),
@@ -100,7 +99,7 @@ def test_the_paper_study_trains_every_size_and_seed(tmp_path):
     assert jobs["cases"] == 14 + 13
     assert jobs["tokenizer"] == jobs["decoupled"] == 3
     assert jobs["transfer"] == 9
-    assert jobs["parcv2"] == jobs["cnext"] == 6
+    assert jobs["rival"] == 12
 
 
 def test_networks_of_the_paper_study_ask_for_a_gpu_memory_and_time(tmp_path):

@@ -8,7 +8,7 @@ from tests.workflow.checkout import SMOKE, Checkout
 
 PAPER = "config/paper.yaml"
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm")
-TRAININGS = {"tokenizer", "decoupled", "coupled", "transfer", "parcv2", "cnext"}
+TRAININGS = {"tokenizer", "decoupled", "coupled", "transfer", "rival"}
 NETWORKS = TRAININGS | {"latents", "reconstructions", "prediction"}
 LOCAL = {"all", "design"}
 

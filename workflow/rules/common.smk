@@ -51,7 +51,6 @@ DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads 
 STORES = tuple(f"data/{part}" for part in ("cases", "fields", "files", "layout", "schema", "seals", "shards", "store"))
 NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
-PARC = ("models/operators", "models/parc", "models/spade")
 SCORES = tuple(
     f"evaluation/{part}" for part in ("front", "measures", "metrics", "regions", "scores", "spectrum", "summary")
 )
@@ -136,16 +135,34 @@ def among(scales):
     return "|".join(scales) or "(?!)"
 
 
-def training_section(path):
+def training_section(path, *without):
     """Name what decides each copy of a model; which copies there are does not change any of them."""
-    values = {key: value for key, value in lookup_section(path).items() if key not in {"meso_cases", "seeds"}}
+    values = {key: value for key, value in lookup_section(path).items() if key not in {"meso_cases", "seeds", *without}}
     return digest({"seed": STUDY.seed, "log_variance": STUDY.dynamics.log_variance, path: values})
+
+
+def rival_section(wildcards):
+    """Name what decides each copy of a rival; what figures call it does not."""
+    return training_section(f"rivals.{wildcards.model}", "label")
+
+
+def rival_sources(wildcards):
+    """Name the sources that decide a rival."""
+    return source_digest(*LEARNING, *STUDY.rivals[wildcards.model].sources, "stages/networks/rivals")
+
+
+def rival_ensembles(wildcards):
+    """Return the ensembles that a rival learns from."""
+    found = {"ensemble": "<results>/ensembles/meso.json"}
+    before = {"micro": ["<results>/ensembles/micro.json"]} if STUDY.rivals[wildcards.model].pretraining else {}
+    return found | before
 
 
 def prediction_sources(wildcards):
     """Name the sources that decide a model's roll-outs."""
-    models = {"tessera": LATENT_MODEL, "parcv2": PARC, "cnext": ("models/cnext",)}
-    return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model])
+    rival = STUDY.rivals.get(wildcards.model)
+    network = LATENT_MODEL if rival is None else rival.sources
+    return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *network)
 
 
 def images(wildcards):

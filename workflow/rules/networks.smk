@@ -175,47 +175,20 @@ rule transfer:
         " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
 
-rule parcv2:
-    """PARCv2, trained on meso cases alone."""
+rule rival:
+    """A rival, trained on few meso cases, and on the micro cases before them if the study says so."""
+    wildcard_constraints:
+        model=among(STUDY.rivals),
     input:
-        ensemble="<results>/ensembles/meso.json",
+        unpack(rival_ensembles),
         scales="<results>/scales/meso.json",
     output:
-        weights="<results>/models/parcv2/n{cases}_s{seed}.safetensors",
-        history="<results>/models/parcv2/n{cases}_s{seed}.jsonl",
+        weights="<results>/models/{model}/n{cases}_s{seed}.safetensors",
+        history="<results>/models/{model}/n{cases}_s{seed}.jsonl",
     log:
-        "<logs>/parcv2/n{cases}_s{seed}.log",
+        "<logs>/{model}/n{cases}_s{seed}.log",
     benchmark:
-        "<benchmarks>/parcv2/n{cases}_s{seed}.tsv"
-    priority: 25
-    conda:
-        ENVIRONMENT
-    threads: NETWORK_THREADS * DEVICES
-    resources:
-        **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
-    params:
-        study=STUDY_FILE,
-        section=training_section("rivals.parcv2"),
-        sources=source_digest(*LEARNING, *PARC, "stages/networks/rivals"),
-        state=f"{RUN}/training/parcv2/n{{cases}}_s{{seed}}",
-    shell:
-        "tessera fit --devices {resources.processes} parcv2 --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
-        " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
-        " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
-
-
-rule cnext:
-    """The residual CNextU-Net, trained on meso cases alone."""
-    input:
-        ensemble="<results>/ensembles/meso.json",
-        scales="<results>/scales/meso.json",
-    output:
-        weights="<results>/models/cnext/n{cases}_s{seed}.safetensors",
-        history="<results>/models/cnext/n{cases}_s{seed}.jsonl",
-    log:
-        "<logs>/cnext/n{cases}_s{seed}.log",
-    benchmark:
-        "<benchmarks>/cnext/n{cases}_s{seed}.tsv"
+        "<benchmarks>/{model}/n{cases}_s{seed}.tsv"
     priority: 20
     conda:
         ENVIRONMENT
@@ -224,10 +197,12 @@ rule cnext:
         **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
-        section=training_section("rivals.cnext"),
-        sources=source_digest(*LEARNING, "models/cnext", "stages/networks/rivals"),
-        state=f"{RUN}/training/cnext/n{{cases}}_s{{seed}}",
+        section=rival_section,
+        sources=rival_sources,
+        state=f"{RUN}/training/{{model}}/n{{cases}}_s{{seed}}",
+        micro=lambda wildcards, input: [f"--micro={path}" for path in input.get("micro", [])],
     shell:
-        "tessera fit --devices {resources.processes} cnext --study {params.study:q} --meso-cases {wildcards.cases} --seed {wildcards.seed}"
-        " --ensemble {input.ensemble:q} --scales {input.scales:q} --state {params.state:q}"
-        " --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
+        "tessera fit --devices {resources.processes} rival --study {params.study:q} --model {wildcards.model}"
+        " --meso-cases {wildcards.cases} --seed {wildcards.seed} --ensemble {input.ensemble:q} {params.micro:q}"
+        " --scales {input.scales:q} --state {params.state:q} --out {output.weights:q} --history {output.history:q}"
+        " > {log:q} 2>&1"

@@ -20,6 +20,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "parcv2": PARCv2,
     "cnext": CNextUNet,
 }
+PARTS = ("tokenizer", "latent-step", "evolve")  # of models; they predict nothing alone
 
 
 def build(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -42,4 +43,4 @@ def build(kind: str, arguments: Mapping[str, Any]) -> nn.Module:
     return MODELS[kind](**arguments)
 
 
-__all__ = ["MODELS", "build"]
+__all__ = ["MODELS", "PARTS", "build"]

@@ -138,6 +138,11 @@ class PARCv2(nn.Module):
         """Return what the numerical integrator alone makes of a state."""
         return split(self._numerical(join(state, self.fields)), self.fields)
 
+    def on_grid(self, step: float, spacing: float) -> None:
+        """Work on a grid of another step and spacing; what `arguments` say stays as it was."""
+        self.step = step
+        self.spacing = self.differentiator.spacing = spacing
+
     def learn(self, stage: str) -> None:
         """Let one part learn, as the published training does: the "differentiator", then the "correction".
 

@@ -10,7 +10,6 @@ from tessera.study.ensembles import Imported
 from tessera.study.study import Study
 
 SCALES = ("micro", "meso")
-RIVALS = ("parcv2", "cnext")
 
 
 class Job(NamedTuple):
@@ -36,7 +35,10 @@ def _ensembles(study: Study) -> Iterator[Job]:
         for shard in range(what.shards):
             yield Job("cases", f"cases/{scale}_{shard:04d}", (f"cases/{scale}/shard_{shard:04d}.json",))
         yield Job("ensemble", f"ensemble/{scale}", (f"ensembles/{scale}.json",))
-    for scale, needed in (("micro", "tessera" in study.able), ("meso", bool({*RIVALS} & {*study.able}))):
+    for scale, needed in (
+        ("micro", "tessera" in study.able),
+        ("meso", any(model in study.rivals for model in study.able)),
+    ):
         if needed:
             yield Job("scales", f"scales/{scale}", (f"scales/{scale}.json",))
 
@@ -49,9 +51,9 @@ def _trainings(study: Study) -> Iterator[Job]:
         yield from (_training("decoupled", f"decoupled/{field}") for field in study.token_fields)
         yield _training("coupled", "coupled")
     for model in study.able:
-        rule = "transfer" if model == "tessera" else model
+        rule, record = ("rival", model) if model in study.rivals else ("transfer", "transfer")
         for cases, seed in study.runs(model):
-            yield _training(rule, f"{rule}/n{cases}_s{seed}", f"{model}/n{cases}_s{seed}")
+            yield _training(rule, f"{record}/n{cases}_s{seed}", f"{model}/n{cases}_s{seed}")
 
 
 def _training(rule: str, record: str, name: str = "") -> Job:

@@ -11,13 +11,12 @@ from tessera.study import places, presets
 from tessera.study.ensembles import Ensembles, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
-from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
+from tessera.study.networks import Dynamics, TokenizerSection, Training
 from tessera.study.reading import merge, read, validated
+from tessera.study.rivals import GUIDES, Name, Rivals
 from tessera.study.section import PositiveInt, Section, Several
 
-GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
-NEEDS = {"tessera": GUIDES, "parcv2": (*GUIDES, "velocity_x", "velocity_y"), "cnext": GUIDES}
-SEEN = {"tessera": ("micro", "meso"), "parcv2": ("meso",), "cnext": ("meso",)}  # the ensembles that it learns from
+LATENT = "tessera"  # the latent model; every other one is a rival
 
 
 class Study(Section):
@@ -33,9 +32,7 @@ class Study(Section):
     devices: PositiveInt = Field(
         1, description="Processes of a training, with a GPU or a core each; every batch must be a multiple."
     )
-    models: Several[Literal["tessera", "parcv2", "cnext"]] = Field(
-        description="Models that are trained on meso cases, scored and shown."
-    )
+    models: Several[Name] = Field(description="Models that are trained, scored and shown: tessera and names of rivals.")
     material: Material = Field(description="What the solid is.")
     solver: Solver = Field(description="How the equations are solved.")
     ensembles: Ensembles = Field(description="The simulations of both scales.")
@@ -46,6 +43,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> "Study":
+        self._check_names()
         for scale in ("micro", "meso"):
             self._check_scale(scale)
         if not self.able:
@@ -64,10 +62,18 @@ class Study(Section):
                     raise ValueError(f"{where}.meso_cases: expected at most {most} training cases, got {cases}")
         return self
 
+    def _check_names(self) -> None:
+        known = [LATENT, *self.rivals]
+        if LATENT in self.rivals:
+            raise ValueError(f"rivals.{LATENT}: expected another name, for it is the latent model's")
+        for number, model in enumerate(self.models):
+            if model not in known:
+                raise ValueError(f"models.{number}: expected one of {', '.join(known)}, got {model!r}")
+
     def _trained_on_meso(self):
         yield "dynamics.transfer", self.dynamics.transfer
-        yield "rivals.parcv2", self.rivals.parcv2
-        yield "rivals.cnext", self.rivals.cnext
+        for name, rival in self.rivals.items():
+            yield f"rivals.{name}", rival
 
     def _check_windows(self) -> None:
         unit = self.tokenizer.downsampling
@@ -82,7 +88,7 @@ class Study(Section):
 
     def _check_batches(self) -> None:
         for where, training in self._all_trainings():
-            model = where.split(".")[1] if where.startswith("rivals.") else "tessera"
+            model = where.split(".")[1] if where.startswith("rivals.") else LATENT
             if model in self.able and training.batch % self.devices:
                 raise ValueError(
                     f"{where}.batch: expected a multiple of devices = {self.devices}, got {training.batch}"
@@ -126,25 +132,25 @@ class Study(Section):
             )
 
     def _all_trainings(self) -> list[tuple[str, Training]]:
-        found = [("tokenizer.training", self.tokenizer.training), *self._trainings("micro"), *self._trainings("meso")]
-        correction = self.rivals.parcv2.correction_training
-        return found if correction is None else [*found, ("rivals.parcv2.correction_training", correction)]
+        return [("tokenizer.training", self.tokenizer.training), *self._trainings("micro"), *self._trainings("meso")]
 
     def _trainings(self, scale: str) -> list[tuple[str, Training]]:
-        dynamics, rivals = self.dynamics, self.rivals
+        """Return the trainings of roll-outs on an ensemble, by their paths."""
+        dynamics = self.dynamics
         if scale == "micro":
-            return [
+            kept = [
                 ("dynamics.decoupled.training", dynamics.decoupled.training),
                 ("dynamics.coupled.training", dynamics.coupled.training),
             ]
-        found = [("dynamics.transfer.latent", dynamics.transfer.latent)]
-        if dynamics.transfer.end_to_end is not None:
-            found.append(("dynamics.transfer.end_to_end", dynamics.transfer.end_to_end))
-        found += [
-            ("rivals.parcv2.training", rivals.parcv2.training),
-            ("rivals.cnext.training", rivals.cnext.training),
-        ]
-        return found
+        else:
+            kept = [("dynamics.transfer.latent", dynamics.transfer.latent)]
+            if dynamics.transfer.end_to_end is not None:
+                kept.append(("dynamics.transfer.end_to_end", dynamics.transfer.end_to_end))
+        for name, rival in self.rivals.items():
+            for key, training in rival.trainings.items():
+                if (key == "pretraining") == (scale == "micro"):
+                    kept.append((f"rivals.{name}.{key}", training))
+        return kept
 
     @property
     def token_fields(self) -> tuple[str, ...]:
@@ -161,8 +167,13 @@ class Study(Section):
     def predictors(self, scale: str) -> tuple[str, ...]:
         """Return the models that can predict a scale, for it has the fields that they learn from."""
         has = {*self.fields(scale), *(HELD if "microstructure" in self.fields(scale) else ())}
-        seen = {model: self.token_fields if model == "tessera" else self.fields("meso") for model in self.able}
-        return tuple(model for model in self.able if set(seen[model]) <= has)
+        return tuple(model for model in self.able if set(self.seen(model)) <= has)
+
+    def seen(self, model: str) -> tuple[str, ...]:
+        """Return the fields that a model learns."""
+        if model == LATENT:
+            return self.token_fields
+        return self.rivals[model].sees or self.fields("meso")
 
     def fields(self, scale: str) -> tuple[str, ...]:
         """Return the fields of an ensemble."""
@@ -172,8 +183,10 @@ class Study(Section):
         """Return the models of the study that cannot learn from its ensembles, and why, in one line each."""
         found: dict[str, str] = {}
         for model in self.models:
-            for scale in SEEN[model]:
-                missing = [name for name in NEEDS[model] if name not in self.fields(scale)]
+            rival = self.rivals.get(model)
+            needs, scales = (GUIDES, ("micro", "meso")) if rival is None else (rival.needs, rival.scales)
+            for scale in scales:
+                missing = [name for name in needs if name not in self.fields(scale)]
                 if missing:
                     found[model] = f"it needs {', '.join(missing)}, which ensembles.{scale} has not"
                     break
@@ -191,12 +204,7 @@ class Study(Section):
 
     def runs(self, model: str) -> list[tuple[int, int]]:
         """Return the (meso cases, seed) pairs that a model is trained with."""
-        sections: dict[str, Transfer | PARCv2Section | CNextSection] = {
-            "tessera": self.dynamics.transfer,
-            "parcv2": self.rivals.parcv2,
-            "cnext": self.rivals.cnext,
-        }
-        section = sections[model]
+        section = self.dynamics.transfer if model == LATENT else self.rivals[model]
         return [(cases, seed) for cases in section.meso_cases for seed in section.seeds]
 
 

@@ -48,10 +48,14 @@ def _walk(section: Mapping[str, Any], definitions: Mapping[str, Any], path: str)
         for part in sections:
             yield from _walk(part, definitions, f"{here}.")
         for part in inner:
-            of_each = part.get("additionalProperties", {})
-            each = _resolve(of_each, definitions) if isinstance(of_each, Mapping) else {}
-            if "properties" in each:
-                yield from _walk(each, definitions, f"{here}.<field>.")
+            for called, of_each in (
+                ("field", part.get("additionalProperties")),
+                *(("name", one) for one in part.get("patternProperties", {}).values()),
+            ):
+                for each in _alternatives(of_each) if isinstance(of_each, Mapping) else ():
+                    kind = _resolve(each, definitions)
+                    if "properties" in kind:
+                        yield from _walk(kind, definitions, f"{here}.<{called}>.")
             item = _resolve(part.get("items", {}), definitions)
             if "properties" in item:
                 yield from _walk(item, definitions, f"{here}[].")

@@ -2,15 +2,14 @@
 
 from tessera.stages.networks.dynamics import fit_coupled, fit_decoupled, fit_transfer
 from tessera.stages.networks.prediction import predict
-from tessera.stages.networks.rivals import fit_cnext, fit_parcv2
+from tessera.stages.networks.rivals import fit_rival
 from tessera.stages.networks.tokens import encode, fit_tokenizer, reconstruct
 
 __all__ = [
     "encode",
-    "fit_cnext",
     "fit_coupled",
     "fit_decoupled",
-    "fit_parcv2",
+    "fit_rival",
     "fit_tokenizer",
     "fit_transfer",
     "predict",

@@ -18,12 +18,12 @@ from tessera.learning.checkpoint import Checkpoint
 from tessera.learning.frames import State, bounds, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.rollout import Carry, Emulator, Tokens, emulator, inflow, roll
+from tessera.models import PARTS
 from tessera.provenance import file_digest, provenance
 from tessera.stages.networks import training
 from tessera.stages.networks.training import SOURCES
 from tessera.study import Study
 
-PREDICTORS = ("tessera", "parcv2", "cnext")
 log = logging.getLogger("tessera")
 
 
@@ -33,7 +33,7 @@ def predict(study: Study, path: Path, ensemble: Path, split: str, out: Path) -> 
     Snapshots up to the study's `evaluation.start` are copies of the truth; the model sees the last of them.
     """
     checkpoint = checkpoints.load(path, study=study.name)
-    if checkpoint.kind not in PREDICTORS:
+    if checkpoint.kind in PARTS:
         raise DataError(f"{path}: expected a checkpoint that predicts, got one of kind {checkpoint.kind!r}")
     fields = list(checkpoint.scales)
     dataset = select(training.open_ensemble(study, ensemble, fields), split, str(ensemble))

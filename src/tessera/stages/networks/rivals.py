@@ -1,141 +1,140 @@
-"""What the latent model is compared with, trained on meso cases alone by the same loop."""
+"""What the latent model is compared with, trained by the same loop: on micro cases or not, then on few meso cases."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from tessera.data import scaling, schema
-from tessera.learning.frames import bounds, select
+from tessera.data.scaling import Scales, Statistics
+from tessera.errors import DataError
+from tessera.learning.frames import Frames, bounds, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import weights
-from tessera.learning.rollout import Pixels
-from tessera.learning.sampling import halo
+from tessera.learning.rollout import emulator
+from tessera.learning.sampling import Halo, halo
 from tessera.learning.tasks import RollOut, Teaching
 from tessera.models import build
-from tessera.models.parc import VELOCITY, PARCv2
 from tessera.stages.networks import training
 from tessera.stages.networks.training import Stage
-from tessera.study import Study, Training
+from tessera.study import PARCv2, Rival, Study, Training
+from tessera.study.rivals import VELOCITY
 
 
-def fit_parcv2(
+def fit_rival(
     study: Study,
+    model: str,
     meso_cases: int,
     seed: int,
     ensemble: Path,
+    micro: Path | None,
     scales: Path,
     state: Path,
     out: Path,
     history: Path,
 ) -> None:
-    """Train PARCv2: its differentiator with the numerical integrator, then the correction if it has one."""
-    section = study.rivals.parcv2
-    arguments = section.model_dump(
-        include={"features", "widths", "mapping_width", "integrator", "padding", "statistics", "correction"}
-    )
-    said = {"parcv2": section.model_dump(exclude={"meso_cases", "seeds"})}
-    stages = [("differentiator", section.training)]
-    if section.correction_training is not None:
-        stages.append(("correction", section.correction_training))
-    _fit(
-        study,
-        "parcv2",
-        "range",
-        arguments,
-        said,
-        stages,
-        (meso_cases, seed),
-        ensemble,
-        scales,
-        state,
-        out,
-        history,
-    )
-
-
-def fit_cnext(
-    study: Study,
-    meso_cases: int,
-    seed: int,
-    ensemble: Path,
-    scales: Path,
-    state: Path,
-    out: Path,
-    history: Path,
-) -> None:
-    """Train the residual CNextU-Net."""
-    section = study.rivals.cnext
-    arguments = section.model_dump(include={"unshuffle", "widths", "blocks"})
-    said = {"cnext": section.model_dump(exclude={"meso_cases", "seeds"})}
-    stages = [("pixels", section.training)]
-    _fit(
-        study,
-        "cnext",
-        "standard",
-        arguments,
-        said,
-        stages,
-        (meso_cases, seed),
-        ensemble,
-        scales,
-        state,
-        out,
-        history,
-    )
-
-
-def _fit(
-    study: Study,
-    kind: str,
-    scale: scaling.Kind,
-    arguments: dict[str, Any],
-    section: Any,
-    stages: list[tuple[str, Training]],
-    run: tuple[int, int],
-    ensemble: Path,
-    scales: Path,
-    state: Path,
-    out: Path,
-    history: Path,
-) -> None:
-    """Train a model in pixel space on the first meso cases."""
-    meso_cases, seed = run
-    fields, where, device = list(study.fields("meso")), str(ensemble), training.device_of(study)
+    """Train a rival: on all micro training cases if it has a pretraining, then on the first meso cases."""
+    if model not in study.rivals:
+        raise DataError(f"--model: expected one of {', '.join(study.rivals)}, got {model!r}")
+    section = study.rivals[model]
+    if (micro is None) != (section.pretraining is None):
+        wanted = ("an ensemble", "none") if micro is None else ("none", str(micro))
+        raise DataError("--micro: expected {} for this rival, got {}".format(*wanted))
+    fields = list(study.seen(model))
     statistics = training.open_scales(study, scales, fields)
-    known = scaling.scales(statistics, scale)
-    dataset = training.open_ensemble(study, ensemble, fields)
-    if kind == "parcv2":
-        # Advection needs velocities of one scale, and cells in the length that such a velocity passes in a step.
-        fastest = max((known[name] for name in VELOCITY), key=lambda one: one.factor)
-        known |= dict.fromkeys(VELOCITY, fastest)
-        spacing = schema.cell_size(dataset) / (fastest.factor * schema.interval(dataset))
-        arguments = {**arguments, "step": 1.0, "spacing": spacing}
-    teachers = read_frames(select(dataset, "train", where, meso_cases), known, device)
-    judges = read_frames(select(dataset, "validation", where), known, device)
-    own = training.seed_of(study, kind, seed)
+    known = _scales(section, statistics)
+    meso = _cases(study, ensemble, fields, known, meso_cases)
+    own = training.seed_of(study, model, seed)
     torch.manual_seed(own)
-    module = build(kind, {"fields": fields, **arguments}).to(device)
-    emulator = Pixels(module, bounds(statistics, known))
-
-    def task(name: str, part: Training) -> RollOut:
-        if isinstance(module, PARCv2):
-            module.learn(name)
-        return RollOut(
-            f"{kind}, {name}",
-            module,
-            emulator,
-            training.recipe_of(part),
-            frames=teachers,
-            validation=judges,
-            weights=weights(statistics, known, part.hot_weight, part.temperature_weight),
-            scales=known,
-            halo=halo(schema.interval(dataset), schema.cell_size(dataset)),
-            teaching=Teaching(0.0, 1.0),
+    arguments = {"fields": fields, **section.network, **_grid(section, known, meso)}
+    module = build(section.kind, arguments).to(training.device_of(study))
+    chosen = []
+    if micro is not None and section.pretraining is not None:
+        small, part = _cases(study, micro, fields, known, None), section.pretraining
+        first = section.stages[0][0]
+        chosen.append(
+            Stage("micro", lambda: _task(model, section, module, first, part, small, statistics, known), part)
         )
+    for name, part in section.stages:
+        chosen.append(
+            Stage(
+                name,
+                lambda name=name, part=part: _task(model, section, module, name, part, meso, statistics, known),  # type: ignore[misc]
+                part,
+            )
+        )
+    said = {
+        "rival": section.model_dump(exclude={"meso_cases", "seeds", "label"}),
+        "meso_cases": meso_cases,
+        "seed": seed,
+    }
+    inputs = [path for path in (micro, ensemble, scales) if path is not None]
+    learned = training.learn(study, chosen, said, inputs, own, state)
+    facts = {"model": model, "n_meso": meso_cases, "seed": seed}
+    training.save(study, section.kind, module, statistics, known, said, facts, learned, out, history)
 
-    chosen = [Stage(name, lambda name=name, part=part: task(name, part), part) for name, part in stages]  # type: ignore[misc]
-    said = {**section, "meso_cases": meso_cases, "seed": seed}
-    learned = training.learn(study, chosen, said, [ensemble, scales], own, state)
-    facts = {"model": kind, "n_meso": meso_cases, "seed": seed}
-    training.save(study, kind, module, statistics, known, said, facts, learned, out, history)
+
+class _Cases(NamedTuple):
+    """What a stage learns from: training and validation cases of one scale, and their grid."""
+
+    train: Frames
+    validation: Frames
+    interval: float
+    cell_size: float
+
+    @property
+    def halo(self) -> Halo:
+        return halo(self.interval, self.cell_size)
+
+
+def _cases(study: Study, path: Path, fields: list[str], scales: Scales, count: int | None) -> _Cases:
+    dataset = training.open_ensemble(study, path, fields)
+    chosen = select(dataset, "train", str(path), count), select(dataset, "validation", str(path))
+    train, validation = (read_frames(part, scales, training.device_of(study)) for part in chosen)
+    return _Cases(train, validation, schema.interval(dataset), schema.cell_size(dataset))
+
+
+def _scales(section: Rival, statistics: dict[str, Statistics]) -> Scales:
+    """Return the scales of a rival; what differs along two axes alone, as velocities do, has one scale for PARCv2."""
+    known = scaling.scales(statistics, section.scaling)
+    if isinstance(section, PARCv2):
+        known |= dict.fromkeys(VELOCITY, max((known[name] for name in VELOCITY), key=lambda one: one.factor))
+    return known
+
+
+def _grid(section: Rival, scales: Scales, cases: _Cases) -> dict[str, float]:
+    """Return the length of a step and of a cell, in the units that scaled velocities have."""
+    if not isinstance(section, PARCv2):
+        return {}
+    return {"step": 1.0, "spacing": cases.cell_size / (scales[VELOCITY[0]].factor * cases.interval)}
+
+
+def _task(
+    model: str,
+    section: Rival,
+    module: nn.Module,
+    name: str,
+    part: Training,
+    cases: _Cases,
+    statistics: dict[str, Statistics],
+    scales: Scales,
+) -> RollOut:
+    """Return the task of a stage; the network says what of it learns there, and knows the grid."""
+    known: Any = module
+    if hasattr(module, "learn"):
+        known.learn(name)
+    if hasattr(module, "on_grid"):
+        known.on_grid(**_grid(section, scales, cases))
+    return RollOut(
+        f"{model}, {name}",
+        module,
+        emulator(module, bounds(statistics, scales)),
+        training.recipe_of(part),
+        frames=cases.train,
+        validation=cases.validation,
+        weights=weights(statistics, scales, part.hot_weight, part.temperature_weight),
+        scales=scales,
+        halo=cases.halo,
+        teaching=Teaching(0.0, 1.0),
+    )
