@@ -178,6 +178,22 @@ def predict(
 
 
 @app.command()
+def coarse(
+    study: StudyFile,
+    scale: Scale,
+    coarsening: Annotated[int, typer.Option("--coarsening", help="How much coarser than computed, along each axis.")],
+    design: Design,
+    ensemble: Ensemble,
+    out: Out,
+    split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
+) -> None:
+    """Solve the cases of a split on a coarser grid, as a rival of equal cost."""
+    from tessera.stages import coarse
+
+    coarse.predict_coarse(study_of(study), scale_of(scale), coarsening, design, ensemble, split, out)
+
+
+@app.command()
 def score(
     study: StudyFile,
     scale: Scale,

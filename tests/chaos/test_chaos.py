@@ -24,6 +24,7 @@ STAGES = {  # what each rule runs
     "latents": "encode",
     "reconstructions": "reconstruct",
     "prediction": "predict",
+    "coarse": "coarse",
     "scores": "score",
     "report_page": "report",
 } | {rule: f"fit {rule}" for rule in ("tokenizer", "decoupled", "coupled", "transfer", "rival")}

@@ -17,14 +17,16 @@ SMOKE_JOBS = {
     "transfer": 1,
     "rival": 2,
     "prediction": 6,
+    "coarse": 2,
     "scores": 2,
     "report_page": 1,
 }
 LATENT = {"tokenizer", "latents", "reconstructions", "decoupled", "coupled", "transfer"}
 RIVALS = {"rival"}
 EVALUATED = {"prediction", "scores", "report_page"}
+COARSE = {"coarse"}
 SIMULATED = {"cases", "ensemble", "scales"}
-SOLVER_EDITED = SIMULATED | LATENT | RIVALS | EVALUATED
+SOLVER_EDITED = SIMULATED | LATENT | RIVALS | COARSE | EVALUATED
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,7 @@ def test_the_report_and_its_figures_are_there(results):
 
 
 def test_every_job_left_a_log_and_a_benchmark(results):
-    jobs = 2 + 4 + 2 + 2 + 5 + 2 + 1 + 5 + 1 + 1 + 2 + 6 + 2 + 1
+    jobs = 2 + 4 + 2 + 2 + 5 + 2 + 1 + 5 + 1 + 1 + 2 + 6 + 2 + 2 + 1
     assert len(list((results / "benchmarks").rglob("*.tsv"))) == jobs
     assert len(list((results / "logs").rglob("*.log"))) == jobs
 

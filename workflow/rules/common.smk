@@ -214,11 +214,9 @@ def checkpoint(wildcards):
 
 def predictions(scale):
     """Return the manifests of all predictions of the test split of a scale."""
-    return [
-        f"<results>/predictions/{scale}/{model}/n{cases}_s{seed}_test.json"
-        for model in STUDY.predictors(scale)
-        for cases, seed in runs(scale, model)
-    ]
+    made = [(model, *run) for model in STUDY.predictors(scale) for run in runs(scale, model)]
+    made += [(solver, 0, 0) for solver in STUDY.solvers(scale)]
+    return [f"<results>/predictions/{scale}/{model}/n{cases}_s{seed}_test.json" for model, cases, seed in made]
 
 
 def predictions_of(wildcards):

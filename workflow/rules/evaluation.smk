@@ -3,6 +3,8 @@
 
 rule prediction:
     """One model's roll-outs of a split, as a Zarr store beside its manifest."""
+    wildcard_constraints:
+        model=among(STUDY.able),
     input:
         checkpoint=checkpoint,
         ensemble="<results>/ensembles/{scale}.json",
@@ -25,6 +27,35 @@ rule prediction:
     shell:
         "tessera predict --study {params.study:q} --checkpoint {input.checkpoint:q} --ensemble {input.ensemble:q}"
         " --split {wildcards.split} --out {output:q} > {log:q} 2>&1"
+
+
+rule coarse:
+    """The solver on a coarser grid, a rival of equal cost, as a Zarr store beside its manifest."""
+    input:
+        design="<results>/design/{scale}.nc",
+        ensemble="<results>/ensembles/{scale}.json",
+    output:
+        "<results>/predictions/{scale}/coarse{coarsening}/n0_s0_{split}.json",
+    log:
+        "<logs>/coarse/{scale}_coarse{coarsening}_{split}.log",
+    benchmark:
+        "<benchmarks>/coarse/{scale}_coarse{coarsening}_{split}.tsv"
+    wildcard_constraints:
+        coarsening=r"\d+",
+    priority: 10
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        **asked(memory=1500, minutes=240),
+    params:
+        study=STUDY_FILE,
+        section=lambda wildcards: digest([ensemble_section(wildcards), section("evaluation.start")]),
+        sources=source_digest(*STORES, "errors", "physics", "simulation", "stages/coarse", "stages/ensembles"),
+    shell:
+        "tessera coarse --study {params.study:q} --scale {wildcards.scale} --coarsening {wildcards.coarsening}"
+        " --design {input.design:q} --ensemble {input.ensemble:q} --split {wildcards.split} --out {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule scores:

@@ -30,7 +30,7 @@ log = logging.getLogger("tessera")
 
 def draw_design(study: Study, scale: str, out: Path) -> None:
     """Draw the design of an ensemble and store it."""
-    what = _simulated(study, scale)
+    what = simulated(study, scale)
     drawn = designs.design(
         name=scale,
         seed=study.seed,
@@ -54,7 +54,7 @@ def draw_design(study: Study, scale: str, out: Path) -> None:
 
 def simulate_shard(study: Study, scale: str, design: Path, shard: int, out: Path) -> None:
     """Simulate the cases of a shard, keep those that are whole and of the same key, and list them."""
-    what, drawn = _simulated(study, scale), _open_design(study, scale, design)
+    what, drawn = simulated(study, scale), open_design(study, scale, design)
     numbers = drawn["case"].values[shard * what.shard : (shard + 1) * what.shard]
     if numbers.size == 0:
         raise DataError(f"--shard: expected a number below {what.shards}, got {shard}")
@@ -100,7 +100,7 @@ def assemble(study: Study, scale: str, design: Path, shards: list[Path], out: Pa
     """Assemble the cases of all shards as one Zarr store that keeps the schema, one case of a field at a time."""
     import dask.array as da  # as slow as a kernel to load, and no simulation needs it
 
-    drawn = _open_design(study, scale, design)
+    drawn = open_design(study, scale, design)
     listed = {path: _listed(study, scale, path) for path in shards}
     lying = {
         case: (cases.joined(path).resolve(), row) for path in shards for row, case in enumerate(listed[path].cases)
@@ -174,21 +174,38 @@ def fit_scales(study: Study, scale: str, ensemble: Path, out: Path) -> None:
     scaling.save(found, out, provenance(study.name, _section(study, scale), ("data/scaling",)) | {"scale": scale})
 
 
-def _simulated_once(
-    study: Study, scale: str, drawn: xr.Dataset, key: str, advance: Callable[[], Any], keeper: run.Keeper
+def solved(
+    study: Study,
+    scale: str,
+    drawn: xr.Dataset,
+    solid: np.ndarray,
+    cell_size: float,
+    refine: int,
+    advance: Callable[[], Any] | None = None,
+    keeper: run.Keeper | None = None,
 ) -> xr.Dataset:
-    """Return a simulated case."""
-    what, case = _simulated(study, scale), int(drawn["case"])
+    """Return a case of a design, solved on a grid.
+
+    Parameters
+    ----------
+    study, scale, drawn
+        The study, a scale that it simulates, and a case of its design.
+    solid, cell_size, refine
+        Share of solid in each computed cell (y, x) [1], their width [m], and how many of them a stored one averages.
+    advance, keeper
+        Called after each snapshot; keeps checkpoints.
+    """
+    what, case = simulated(study, scale), int(drawn["case"])
     law, kinetics = sections.laws(study)
-    result = run.simulate(
-        designs.solid_fraction(drawn),
+    return run.simulate(
+        solid,
         law=law,
         reaction=kinetics,
         loading=sections.loading_of(what, float(drawn["particle_velocity"])),
-        cell_size=what.computed_cell_size,
+        cell_size=cell_size,
         snapshots=what.snapshots,
         interval=what.interval,
-        refine=what.refine,
+        refine=refine,
         viscosity=study.material.viscosity,
         conductivity=study.material.conductivity,
         strength=sections.strength(study),
@@ -200,6 +217,15 @@ def _simulated_once(
         keeper=keeper,
         **study.solver.model_dump(),
     )
+
+
+def _simulated_once(
+    study: Study, scale: str, drawn: xr.Dataset, key: str, advance: Callable[[], Any], keeper: run.Keeper
+) -> xr.Dataset:
+    """Return a simulated case."""
+    what, case = simulated(study, scale), int(drawn["case"])
+    solid, cell_size = designs.solid_fraction(drawn), what.computed_cell_size
+    result = solved(study, scale, drawn, solid, cell_size, what.refine, advance, keeper)
     for name in _said(drawn):
         result = result.assign_coords({name: drawn[name].values[()]})
     described = schema.describe(result)
@@ -218,7 +244,7 @@ def _spent(out: Path, numbers: Sequence[int]) -> dict[str, float]:
     return {name: found[name] for case in numbers if (name := cases.place(out, case).stem) in found}
 
 
-def _simulated(study: Study, scale: str) -> Simulated:
+def simulated(study: Study, scale: str) -> Simulated:
     """Return what a scale simulates; refuse a scale that the study imports."""
     what = study.ensembles[scale]
     if isinstance(what, Imported):
@@ -247,7 +273,7 @@ def _attrs(study: Study, scale: str) -> dict[str, str]:
     return provenance(study.name, _section(study, scale), SOURCES)
 
 
-def _open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
+def open_design(study: Study, scale: str, design: Path) -> xr.Dataset:
     drawn = store.open_netcdf(design)
     _check_scale(study, scale, design, drawn.attrs)
     missing = [name for name in schema.DESIGNED if name not in drawn.coords or drawn[name].dims != ("case",)]

@@ -88,6 +88,7 @@ def _runs(study: Study, scale: str) -> list[scores.Run]:
     known = {model: study.runs(model) for model in study.predictors(scale)}
     if scale == "micro" and "tessera" in known:
         known["tessera"] = [(0, 0)]
+    known |= {model: [(0, 0)] for model in study.solvers(scale)}
     return [scores.Run(model, *run) for model, runs in known.items() for run in runs]
 
 

@@ -1,5 +1,7 @@
 """The section that decides predictions, scores and the report."""
 
+from typing import Annotated
+
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from tessera.study.section import Section, Several
@@ -21,4 +23,7 @@ class Evaluation(Section):
     start: PositiveInt = Field(description="Snapshot that a prediction starts from; the shock is inside.")
     samples: PositiveInt = Field(description="Members that a probabilistic model predicts.")
     hotspot_temperature: PositiveFloat = Field(description="Temperature above which a cell belongs to a hotspot [K].")
+    coarsening: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        (), description="The solver on grids of so many computed cells each, as rivals of equal cost; empty: none."
+    )
     snapshots: Shown = Field(description="Snapshots that the figures show, per scale.")

@@ -68,6 +68,9 @@ def _evaluation(study: Study) -> Iterator[Job]:
                 run = f"{model}/n{cases}_s{seed}_test"
                 record = f"prediction/{scale}_{run.replace('/', '_')}"
                 yield Job("prediction", record, (f"predictions/{scale}/{run}.json",))
+        for model in study.solvers(scale):
+            run = f"{model}/n0_s0_test"
+            yield Job("coarse", f"coarse/{scale}_{model}_test", (f"predictions/{scale}/{run}.json",))
     for scale in SCALES:
         yield Job("scores", f"scores/{scale}", (f"scores/{scale}.parquet", f"scores/{scale}.csv"))
     page = tuple(f"report/{name}" for name in ("index.html", "outputs.json", "figures"))

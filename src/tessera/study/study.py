@@ -46,6 +46,7 @@ class Study(Section):
         self._check_names()
         for scale in ("micro", "meso"):
             self._check_scale(scale)
+            self._check_coarsening(scale)
         if not self.able:
             reasons = "; ".join(f"{model}: {reason}" for model, reason in self.left_out().items())
             raise ValueError(f"models: expected one that can learn from the ensembles, got none ({reasons})")
@@ -117,6 +118,18 @@ class Study(Section):
                 most = last - self.evaluation.start
                 raise ValueError(f"{name}.horizons: expected at most {most} steps, got {training.longest}")
 
+    def _check_coarsening(self, scale: str) -> None:
+        what = self.ensembles[scale]
+        if not isinstance(what, Simulated):
+            return
+        for axis, cells in zip("yx", what.computed_cells, strict=True):
+            for number, coarsening in enumerate(self.evaluation.coarsening):
+                if cells % coarsening:
+                    raise ValueError(
+                        f"evaluation.coarsening.{number}: expected a number that divides the {cells} computed cells of "
+                        f"ensembles.{scale} along {axis}, got {coarsening}"
+                    )
+
     def _check_crossing(self, ensemble: Simulated, where: str) -> None:
         solid = self.material.eos
         slowest, _ = ensemble.velocities(solid.rest_density, solid.shock_speed)
@@ -168,6 +181,21 @@ class Study(Section):
         """Return the models that can predict a scale, for it has the fields that they learn from."""
         has = {*self.fields(scale), *(HELD if "microstructure" in self.fields(scale) else ())}
         return tuple(model for model in self.able if set(self.seen(model)) <= has)
+
+    def solvers(self, scale: str) -> dict[str, int]:
+        """Return the coarse solvers that predict a scale, by name, and how much coarser each is."""
+        simulated = isinstance(self.ensembles[scale], Simulated)
+        return {f"coarse{times}": times for times in self.evaluation.coarsening} if simulated else {}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What figures and tables call each model and coarse solver of the study."""
+        solvers = {
+            name: f"solver, cells x {times}"
+            for scale in ("micro", "meso")
+            for name, times in self.solvers(scale).items()
+        }
+        return {LATENT: LATENT} | {name: rival.label for name, rival in self.rivals.items()} | solvers
 
     def seen(self, model: str) -> tuple[str, ...]:
         """Return the fields that a model learns."""
