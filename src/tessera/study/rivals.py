@@ -3,15 +3,22 @@
 A rival is a network of some kind, how it learns, and from what: meso cases, and before them the micro cases where it
 has a `pretraining`. Two entries of one kind are two rivals, such as one with micro cases and one without. A class
 here is what the study file may say of a kind, its network stands in `tessera.models`.
+
+A study file may be short: what a rival does not say is taken from the one that it is `like`, and what one of its
+trainings does not say from its `training`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from tessera.errors import ConfigError
 from tessera.study.networks import Padding, Training
+from tessera.study.reading import merge
 from tessera.study.section import Section, Several
 
+LIKE = "like"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 VELOCITY = ("velocity_x", "velocity_y")
 GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
@@ -116,8 +123,51 @@ class CNext(Rival):
         return self
 
 
-AnyRival = Annotated[PARCv2 | CNext, Field(discriminator="kind")]
+AnyRival = Annotated[
+    PARCv2 | CNext,
+    Field(discriminator="kind"),
+]
 Rivals = dict[Name, AnyRival]
 
 
-__all__ = ["GUIDES", "AnyRival", "CNext", "Name", "PARCv2", "Rival", "Rivals"]
+def expanded(content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the content of a study with all that its rivals take from others written out.
+
+    Of a rival of the same kind all is taken but the label, of one of another kind what every rival has.
+
+    Raises
+    ------
+    ConfigError
+        A rival is like one that is not there, or like itself.
+    """
+    rivals = content.get("rivals")
+    if not isinstance(rivals, Mapping):
+        return dict(content)
+    return {**content, "rivals": {name: _whole(rivals, name, where) for name in rivals}}
+
+
+def _whole(rivals: Mapping[str, Any], name: str, where: str, above: tuple[str, ...] = ()) -> Any:
+    section = rivals[name]
+    if not isinstance(section, Mapping):
+        return section
+    own = {key: value for key, value in section.items() if key != LIKE}
+    if LIKE in section:
+        other = section[LIKE]
+        if not isinstance(other, str) or other not in rivals or other in (*above, name):
+            raise ConfigError(f"{where}: rivals.{name}.{LIKE}: expected the name of another rival, got {other!r}")
+        base = _whole(rivals, other, where, (*above, name))
+        alike = own.get("kind", base.get("kind")) == base.get("kind")
+        kept = {k: v for k, v in base.items() if k != "label" and (alike or k in Rival.model_fields)}
+        own = merge(kept, own)
+    first = own.get("training")
+    if isinstance(first, Mapping):
+        own |= {
+            key: merge(first, value)
+            for key, value in own.items()
+            if key.endswith("_training") or key == "pretraining"
+            if isinstance(value, Mapping)
+        }
+    return own
+
+
+__all__ = ["GUIDES", "LIKE", "AnyRival", "CNext", "Name", "PARCv2", "Rival", "Rivals", "expanded"]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from tessera.data.fields import HELD
-from tessera.study import places, presets
+from tessera.study import places, presets, rivals
 from tessera.study.ensembles import Ensembles, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
@@ -246,6 +246,14 @@ def schema() -> dict[str, Any]:
         "anyOf": [{"$ref": section["$ref"]}, names, beside],
         "description": Study.model_fields["material"].description,
     }
+    for kind in whole["properties"]["rivals"]["patternProperties"].values():
+        for reference in kind["oneOf"]:
+            rival = whole["$defs"][reference["$ref"].rsplit("/", 1)[1]]
+            rival["properties"][rivals.LIKE] = {
+                "type": "string",
+                "description": "Rival that says what this one does not.",
+            }
+            rival["required"] = ["kind"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
@@ -257,7 +265,7 @@ def validate(content: Mapping[str, Any], where: str) -> Study:
     ConfigError
         One line: where, the path of the first wrong key, what was expected, what was got.
     """
-    return validated(Study, presets.expanded(content, where), where)
+    return validated(Study, rivals.expanded(presets.expanded(content, where), where), where)
 
 
 def load(paths: Sequence[Path]) -> Study:
