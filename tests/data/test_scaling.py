@@ -1,5 +1,7 @@
 """Scales come from the training split alone and can be undone."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def test_only_the_training_split_counts():
     assert scaling.fit(dataset, ["temperature"], "e") != before
 
 
-@pytest.mark.parametrize("kind", ["standard", "range"])
+@pytest.mark.parametrize("kind", get_args(scaling.Kind))
 def test_scaling_is_undone(kind):
     dataset = ensemble()
     values = dataset.pressure.values.astype("float64")
@@ -34,6 +36,15 @@ def test_standard_and_range_mean_what_they_say():
     assert standard.mean() == pytest.approx(0.0, abs=1e-9)
     assert standard.std() == pytest.approx(1.0)
     assert (ranged.min(), ranged.max()) == (0.0, 1.0)
+
+
+def test_velocities_of_both_signs_keep_their_zero_in_range_alone():
+    found = {"velocity_y": scaling.Statistics(mean=10.0, std=50.0, minimum=-300.0, maximum=100.0)}
+    kinds = {kind: scaling.scales(found, kind)["velocity_y"] for kind in ("range", "extremes", "signed")}
+    ends = {kind: [scale.apply(-300.0), scale.apply(0.0), scale.apply(100.0)] for kind, scale in kinds.items()}
+    assert ends["range"] == pytest.approx([-1.0, 0.0, 1.0 / 3.0])
+    assert ends["extremes"] == pytest.approx([0.0, 0.75, 1.0])
+    assert ends["signed"] == pytest.approx([-1.0, 0.5, 1.0])
 
 
 def test_the_file_reads_back_equal(tmp_path):

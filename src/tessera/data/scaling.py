@@ -1,8 +1,9 @@
 """Per-field scales, fitted on the training split, invertible, saved with the data.
 
-Two normalisations share one set of facts: `standard` has zero mean and unit standard deviation,
+Four normalisations share one set of facts: `standard` has zero mean and unit standard deviation,
 `range` maps the extremes of the training split to [0, 1], and a field of both signs by its largest
-magnitude, so that zero stays zero (PARC's, but with signed velocities that keep their sign).
+magnitude, so that zero stays zero; `extremes` maps them to [0, 1] and `signed` to [-1, 1] for every
+field, as PARCv2 and PARC do, so that zero velocity is no longer zero.
 """
 
 import math
@@ -16,7 +17,7 @@ import xarray as xr
 from tessera.data import files, seals, workers
 from tessera.errors import DataError
 
-Kind = Literal["standard", "range"]
+Kind = Literal["standard", "range", "extremes", "signed"]
 
 
 class Statistics(NamedTuple):
@@ -104,6 +105,12 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
     """Return the scale of each field for a kind of normalisation."""
     if kind == "standard":
         return {name: Scale(s.mean, s.std) for name, s in statistics.items()}
+    if kind == "extremes":
+        return {name: Scale(s.minimum, s.maximum - s.minimum) for name, s in statistics.items()}
+    if kind == "signed":
+        return {
+            name: Scale(0.5 * (s.minimum + s.maximum), 0.5 * (s.maximum - s.minimum)) for name, s in statistics.items()
+        }
     return {
         name: Scale(0.0, max(-s.minimum, s.maximum))
         if s.minimum < 0.0 < s.maximum

@@ -19,6 +19,7 @@ from tessera.study.reading import merge
 from tessera.study.section import Section, Several
 
 LIKE = "like"
+Kind = Literal["standard", "range", "extremes", "signed"]  # that of tessera.data.scaling, which is not light
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 VELOCITY = ("velocity_x", "velocity_y")
 GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
@@ -41,7 +42,7 @@ class Rival(Section):
 
     needs: ClassVar[tuple[str, ...]] = GUIDES
     sees: ClassVar[tuple[str, ...]] = ()
-    scaling: ClassVar[Literal["standard", "range"]] = "standard"
+    scaling: ClassVar[Kind] = "standard"
     sources: ClassVar[tuple[str, ...]] = ()
 
     label: str = Field(description="What figures and tables call it.", min_length=1, max_length=60)
@@ -53,10 +54,14 @@ class Rival(Section):
     training: Training = Field(description="Training on the meso cases.")
 
     @property
+    def scaled(self) -> Kind:
+        """How its fields are scaled."""
+        return self.scaling
+
+    @property
     def network(self) -> dict[str, Any]:
         """Arguments of its network."""
-        trainings = {name for name in type(self).model_fields if name.endswith("training")}
-        return self.model_dump(exclude={*Rival.model_fields, *trainings, "kind"})
+        return self.model_dump(exclude={*Rival.model_fields, *_trainings(type(self)), "kind", "normalisation"})
 
     @property
     def stages(self) -> list[tuple[str, Training]]:
@@ -66,7 +71,7 @@ class Rival(Section):
     @property
     def trainings(self) -> dict[str, Training]:
         """Every training by its key."""
-        found = {name: getattr(self, name) for name in type(self).model_fields if name.endswith("training")}
+        found = {name: getattr(self, name) for name in _trainings(type(self))}
         return {name: training for name, training in found.items() if training is not None}
 
     @property
@@ -79,10 +84,17 @@ class PARCv2(Rival):
     """PARCv2."""
 
     needs = (*GUIDES, *VELOCITY)
-    scaling = "range"
-    sources = ("models/operators", "models/parc", "models/spade")
+    sources = ("models/operators", "models/parc", "models/spade", "models/variants")
 
     kind: Literal["parcv2"] = Field(description="Kind of rival.")
+    variant: Literal["central", "icml2024", "parctorch"] = Field(
+        "central",
+        description="Whose code it follows: that of the paper, PARCtorch, or ours, with terms of second order.",
+    )
+    normalisation: Literal["range", "extremes"] = Field(
+        "range",
+        description="Scaled fields lie in [0, 1], or [-1, 1] if they have both signs; or all in [0, 1], as published.",
+    )
     features: PositiveInt = Field(description="Channels of the feature extractor's output.")
     widths: tuple[PositiveInt, ...] = Field(description="Channels per level of the feature extractor.", min_length=1)
     mapping_width: PositiveInt = Field(description="Channels of mapping and reconstruction.")
@@ -100,10 +112,59 @@ class PARCv2(Rival):
         return self
 
     @property
+    def scaled(self) -> Kind:
+        """How its fields are scaled."""
+        return self.normalisation
+
+    @property
     def stages(self) -> list[tuple[str, Training]]:
         """The differentiator with the numerical integrator, then the correction if it has one."""
         last = [] if self.correction_training is None else [("correction", self.correction_training)]
         return [("differentiator", self.training), *last]
+
+
+class PARCv1(Rival):
+    """PARC, the first version; it learns from whole frames."""
+
+    needs = (*GUIDES, "microstructure")
+    sees = (*GUIDES, "initial_microstructure")
+    scaling = "signed"
+    sources = ("models/parc1",)
+
+    kind: Literal["parcv1"] = Field(description="Kind of rival.")
+    width: PositiveInt = Field(description="Feature maps; a multiple of four.")
+    padding: Padding = Field(description="Padding of the convolutions.")
+
+    @model_validator(mode="after")
+    def _whole_frames(self) -> "PARCv1":
+        for key, training in self.trainings.items():
+            if training.window is not None or training.window_rollout is not None:
+                raise ValueError(f"{key}.window: expected null, for it is told how far along the domain a cell lies")
+        return self
+
+
+class LatentPARC(Rival):
+    """LatentPARC, an autoencoder of all fields and a rate of change of its latents."""
+
+    needs = (*GUIDES, "microstructure")
+    sees = (*GUIDES, "microstructure")
+    scaling = "extremes"
+    sources = ("models/latentparc", "models/operators", "models/parc1")
+
+    kind: Literal["latentparc"] = Field(description="Kind of rival.")
+    hidden: PositiveInt = Field(description="Channels between fields and latents.")
+    latent_channels: PositiveInt = Field(description="Channels of the latents.")
+    width: PositiveInt = Field(description="Channels of the differentiator; a multiple of four.")
+    padding: Padding = Field(description="Padding of the convolutions.")
+    integrator: Literal["euler", "heun", "rk4"] = Field("rk4", description="Time integrator.")
+    autoencoder_training: Training = Field(description="First stage: the autoencoder.")
+    fine_tuning: Training | None = Field(None, description="Last stage: all of it together; null: none.")
+
+    @property
+    def stages(self) -> list[tuple[str, Training]]:
+        """The autoencoder, the dynamics of its latents, and both together if the study says so."""
+        last = [] if self.fine_tuning is None else [("fine-tuning", self.fine_tuning)]
+        return [("autoencoder", self.autoencoder_training), ("dynamics", self.training), *last]
 
 
 class CNext(Rival):
@@ -114,7 +175,12 @@ class CNext(Rival):
     kind: Literal["cnext"] = Field(description="Kind of rival.")
     unshuffle: PositiveInt = Field(description="Cells folded into channels at the entrance, along each axis.")
     widths: tuple[PositiveInt, ...] = Field(description="Channels per level.", min_length=1)
-    blocks: tuple[PositiveInt, ...] = Field(description="Blocks per level, down and up: 2 len(widths) - 1 numbers.")
+    blocks: tuple[NonNegativeInt, ...] = Field(description="Blocks per level, down and up: 2 len(widths) - 1 numbers.")
+    expansion: PositiveInt = Field(3, description="Channels inside a block over those of its level.")
+    layer_scale: float = Field(1.0, description="Start of the weights of what a block adds; 1e-6 in The Well.", gt=0.0)
+    layout: Literal["light", "published"] = Field(
+        "light", description="Ends of single cells, skips on every level; or ends and skips as in The Well."
+    )
 
     @model_validator(mode="after")
     def _levels(self) -> "CNext":
@@ -123,11 +189,30 @@ class CNext(Rival):
         return self
 
 
+class FNO(Rival):
+    """A Fourier neural operator, from the package neuraloperator."""
+
+    sources = ("models/fno",)
+
+    kind: Literal["fno"] = Field(description="Kind of rival.")
+    modes: tuple[PositiveInt, PositiveInt] = Field(description="Waves along y and x; even numbers.")
+    width: PositiveInt = Field(description="Channels.")
+    layers: PositiveInt = Field(description="Spectral layers.")
+    padding: float = Field(0.125, description="Part of the domain added beyond it: it is not periodic.", ge=0.0, le=1.0)
+
+
+def _trainings(kind: type[Rival]) -> list[str]:
+    """Return the keys of a rival's trainings."""
+    return [name for name, what in kind.model_fields.items() if what.annotation in (Training, Training | None)]
+
+
 AnyRival = Annotated[
-    PARCv2 | CNext,
+    CNext | FNO | LatentPARC | PARCv1 | PARCv2,
     Field(discriminator="kind"),
 ]
 Rivals = dict[Name, AnyRival]
+KINDS: tuple[type[Rival], ...] = (CNext, FNO, LatentPARC, PARCv1, PARCv2)
+TRAININGS = {name for kind in KINDS for name in _trainings(kind)} - {"training"}
 
 
 def expanded(content: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -162,10 +247,7 @@ def _whole(rivals: Mapping[str, Any], name: str, where: str, above: tuple[str, .
     first = own.get("training")
     if isinstance(first, Mapping):
         own |= {
-            key: merge(first, value)
-            for key, value in own.items()
-            if key.endswith("_training") or key == "pretraining"
-            if isinstance(value, Mapping)
+            key: merge(first, value) for key, value in own.items() if key in TRAININGS and isinstance(value, Mapping)
         }
     return own
 
