@@ -103,6 +103,7 @@ CASES = {
     "parcv2": Case("parcv2", PARC | {"correction": False}, fields, _pixels),
     "corrected parcv2": Case("parcv2", PARC | {"correction": True}, fields, _pixels),
     "cnext": Case("cnext", CNEXT, fields, _pixels),
+    "fno": Case("fno", {"fields": FIELDS, "modes": [6, 8], "width": 12, "layers": 2, "padding": 0.25}, fields, _pixels),
     "published cnext": Case("cnext", CNEXT | {"unshuffle": 1, "layout": "published"}, fields, _pixels),
 }
 ALL = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -180,6 +181,7 @@ def test_a_question_leaves_samples_as_they_were(case):
         ("corrected parcv2", 0.05),
         ("cnext", 0.05),
         ("published cnext", 0.05),
+        ("fno", 0.05),
     ],
 )
 def test_one_batch_is_overfitted(name, factor):

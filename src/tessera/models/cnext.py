@@ -85,8 +85,11 @@ class CNextUNet(nn.Module):
         folded, ends = len(self.fields) * unshuffle**2, 3 if published else 1
 
         def stage(width: int, count: int) -> nn.Sequential:
-            each = {"padding": PADDING, "layer_scale": layer_scale, "expansion": expansion}
-            return nn.Sequential(*(ConvNeXtBlock(width, **each) for _ in range(count)))
+            blocks = (
+                ConvNeXtBlock(width, padding=PADDING, layer_scale=layer_scale, expansion=expansion)
+                for _ in range(count)
+            )
+            return nn.Sequential(*blocks)
 
         self.fold, self.unfold = nn.PixelUnshuffle(unshuffle), nn.PixelShuffle(unshuffle)
         self.stem = conv(folded, widths[0], ends, padding=PADDING)
