@@ -136,9 +136,7 @@ def package() -> Any:
             return importlib.import_module(f"{PACKAGE}.models")
     except ImportError as error:
         got = "none" if error.name and error.name.partition(".")[0] == PACKAGE else f"one without {error.name}"
-        raise ConfigError(
-            f"fno: expected the package neuraloperator, got {got}; pip install 'tessera[fno]'"
-        ) from None
+        raise ConfigError(f"fno: expected the package neuraloperator, got {got}; pip install 'tessera[fno]'") from None
 
 
 __all__ = ["FNO"]
