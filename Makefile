@@ -12,6 +12,8 @@ HASHED_INSTALL = wheels=$$(mktemp -d) && sed -n '/^torch==/,/[^\\]$$/p' hashes.t
 	&& $(subst install,download,$(PIP)) --no-deps -c constraints.txt -d "$$wheels" torch \
 	&& $(PIP) --no-deps --no-index --find-links "$$wheels" --require-hashes -r "$$wheels/torch.txt" \
 	&& rm -r "$$wheels" && $(PIP) --no-deps --require-hashes -r hashes.txt
+# What an FNO imports; neuraloperator asks for more, such as wandb, a service of logs: docs/adr/0005-dependencies.md.
+OPERATOR := neuraloperator tensorly tensorly-torch opt_einsum
 WHEELS ?=
 UV := 0.13.9
 CORES ?= all
@@ -48,6 +50,7 @@ environment: ## bring .venv up to date with constraints.txt, hashes.txt and pypr
 	fi; \
 	echo "environment: installing the versions of constraints.txt into $(VENV)"; \
 	$(if $(HASHED),$(HASHED_INSTALL) &&) \
+	$(if $(HASHED),,$(PIP) --no-deps -c constraints.txt $(OPERATOR) &&) \
 	$(PIP) -c constraints.txt $(if $(HASHED),--no-build-isolation) -e '.[dev]' \
 	  && printf '%s\n' "$$wanted" > $(STAMP)
 

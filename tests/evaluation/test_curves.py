@@ -64,7 +64,10 @@ def test_hotspot_lines_are_means_over_cases_and_seeds_in_shown_units(table):
 def test_the_truth_comes_first_and_every_run_has_its_line(table):
     runs = ["tessera, 2 meso cases", "tessera, 4 meso cases", "PARCv2, 4 meso cases"]
     assert legend(curves.hotspots(table)) == ["simulation", *runs]
-    assert legend(curves.errors(table, ("temperature_rmse",))) == [*runs, "persistence"]
+    floors = ["persistence", "advected persistence", "travelling persistence"]
+    assert legend(curves.errors(table, ("temperature_rmse",))) == [*runs, *floors]
+    few = table[~table["model"].isin(["advected", "travelling"])]
+    assert legend(curves.errors(few, ("temperature_rmse",))) == [*runs, "persistence"]
 
 
 def test_runs_of_a_model_share_its_colour_and_differ_in_dash(table):
@@ -79,10 +82,11 @@ def test_any_number_of_runs_finds_room_in_the_legend(truth):
     kinds += [(model, n_meso) for model in ("parcv2", "cnext") for n_meso in (4, 18)]
     made = {str(run): prediction(truth, *run, 0, noise=0.1) for run in kinds}
     table = scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
-    for figure in (curves.hotspots(table), curves.errors(table, ("temperature_rmse", "hotspot_area"))):
+    both = curves.hotspots(table), curves.errors(table, ("temperature_rmse", "hotspot_area"))
+    for figure, lines in zip(both, (8, 10), strict=True):
         left, bottom, right, top = box(figure)
         assert min(left, bottom) >= 0.0 and max(right, top) <= 1.0
-        assert len(legend(figure)) == 8
+        assert len(legend(figure)) == lines
         _, low, _, _ = box(figure.legends[0])
         assert max(box(axes)[3] for axes in figure.axes if axes.get_visible()) < low
 

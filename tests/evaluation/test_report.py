@@ -73,6 +73,17 @@ def test_the_scores_are_those_of_the_summary(results, named, scale):
     assert named[f"scores-{scale}-tessera-hotspot_area_crps"].said != "undefined"
 
 
+@pytest.mark.parametrize("scale", ["meso", "micro"])
+def test_a_model_that_was_not_scored_has_no_column(results, named, scale):
+    read = pd.read_csv(results / "scores" / f"{scale}.csv", na_values=["undefined"])
+    begin, end = f"scores-{scale}-", "-temperature_rmse"
+    shown = {
+        name.removeprefix(begin).removesuffix(end) for name in named if name.startswith(begin) and name.endswith(end)
+    }
+    assert shown == set(read["model"]) - {"truth"}
+    assert {"persistence", "advected", "travelling"} < shown and "fno" not in shown
+
+
 def test_the_best_of_the_headline_is_the_lowest(named, short):
     for metric in verdict.HEADLINES:
         cells = {model: named[f"headline-{model}-{metric}"] for model in MODELS}

@@ -61,9 +61,23 @@ def test_both_conda_environments_differ_in_their_build_of_torch_alone():
 
 def test_constraints_hold_every_dependency_and_satisfy_it():
     pinned = constraints()
-    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+    extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+    for line in [*PROJECT["dependencies"], *extras]:
         wanted = Requirement(line)
         assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)]), line
+
+
+def test_what_an_operator_imports_is_pinned_and_installed_everywhere_without_what_it_asks_for_besides():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    operator = re.search(r"^OPERATOR := (.+)$", makefile, re.MULTILINE)[1].split()
+    assert operator[0] == "neuraloperator" and {canonicalize_name(name) for name in operator} <= constraints().keys()
+    assert "$(PIP) --no-deps -c constraints.txt $(OPERATOR)" in makefile
+    for name in ENVIRONMENTS:
+        script = (REPOSITORY / "envs" / f"{name}.post-deploy.sh").read_text(encoding="utf-8")
+        assert f"pip install --no-deps --constraint constraints.txt {' '.join(operator)}\n" in script
+    named = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["dev"]}
+    assert not named & {canonicalize_name(name) for name in operator}
+    assert not constraints().keys() & {"wandb", "zencfg", "configmypy"}
 
 
 def test_what_is_installed_is_what_the_constraints_say():

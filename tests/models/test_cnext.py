@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tessera.errors import ConfigError, DataError
 from tessera.models.cnext import CNextUNet
@@ -16,13 +17,14 @@ def cnext(fields=FIELDS, **options):
     return CNextUNet(**({"fields": fields, "unshuffle": 2, "widths": [6, 8], "blocks": [1, 2, 1]} | options))
 
 
-def expected(fields, unshuffle, widths, blocks):
+def expected(fields, unshuffle, widths, blocks, expansion=3):
     """Return the number of parameters: blocks, changes of resolution, merges of skips, both ends."""
     folded, levels = fields * unshuffle**2, len(widths)
     total = folded * widths[0] + widths[0] + 2 * widths[0] + widths[0] * folded + folded
     for level, count_ in enumerate(blocks):
         width = widths[min(level, 2 * levels - 2 - level)]
-        total += count_ * (49 * width + width + 2 * width + 6 * width**2 + 4 * width + width)
+        channels = 2 * expansion * width**2 + (expansion + 1) * width
+        total += count_ * (49 * width + width + 2 * width + channels + width)
     for fine, coarse in pairwise(widths):
         total += 2 * fine + 4 * fine * coarse + coarse  # down
         total += 4 * coarse * fine + fine  # up
@@ -38,11 +40,47 @@ def test_blocks_lie_on_the_levels_they_are_counted_for(unshuffle, widths, blocks
     assert count(module) == expected(3, unshuffle, widths, blocks)
 
 
-def test_at_the_widths_of_the_well_it_has_two_thirds_of_the_parameters():
+PUBLISHED = {"unshuffle": 1, "widths": [42, 84, 168, 336, 672], "blocks": [2, 2, 2, 2, 3, 2, 2, 2, 0]}
+PUBLISHED |= {"expansion": 4, "layout": "published"}
+
+
+def test_at_the_size_of_the_well_it_has_the_published_parameters_and_operations():
+    module = counted("cnext", {"fields": list("abcde"), **PUBLISHED})
+    assert count(module) == 18_571_565  # models.unet_convnext of the-well 1.2.0, five fields in and out
+    with FlopCounterMode(display=False) as counter:
+        module({name: torch.empty(1, 128, 256, device="meta") for name in "abcde"})
+    assert counter.get_total_flops() / 1e9 == pytest.approx(19.3, abs=0.05)  # of the same, measured likewise
+
+
+def test_the_light_layout_is_wider_by_its_expansion():
     arguments = {"unshuffle": 1, "widths": [42, 84, 168, 336, 672], "blocks": [2] * 9}
-    module = counted("cnext", {"fields": list("abcde"), **arguments})
-    assert count(module) == expected(5, **arguments) == 11_941_067
-    assert count(module) / 18_571_565 == pytest.approx(2.0 / 3.0, abs=0.03)  # that of arXiv:2412.00568
+    sizes = [count(counted("cnext", {"fields": list("abcde"), **arguments, "expansion": n})) for n in (3, 4)]
+    assert sizes == [expected(5, **arguments, expansion=n) for n in (3, 4)]
+    assert sizes[0] == 11_941_067
+
+
+def test_the_published_layout_answers_anywhere_and_starts_from_persistence():
+    module = cnext(**PUBLISHED | {"widths": [4, 6, 8], "blocks": [1, 1, 2, 1, 0]})
+    now = state(FIELDS, 2, 7, 9)
+    assert all(torch.equal(module(now)[name], now[name]) for name in FIELDS)
+    later = awake(module)(now)
+    assert {value.shape for value in later.values()} == {(2, 7, 9)}
+
+
+def test_the_published_layout_skips_no_blocks_and_not_the_finest_level():
+    module, given, kept = cnext(widths=[4, 6, 8, 10], blocks=[1] * 7, layout="published"), [], []
+    for part in module.down_blocks[1:3]:
+        part.register_forward_pre_hook(lambda _, seen: kept.append(seen[0]))
+    for part in module.merge:
+        part.register_forward_pre_hook(lambda _, seen: given.append(seen[0]))
+    module(state(FIELDS, 1, 16, 16))
+    assert len(given) == 2
+    assert torch.equal(given[0][:, 8:], kept[1]) and torch.equal(given[1][:, 6:], kept[0])
+
+
+def test_blocks_start_with_the_layer_scale_that_is_asked_for():
+    scales = {float(part.layer_scale.detach().mean()) for part in cnext(layer_scale=0.25).down_blocks[0]}
+    assert scales == {0.25} and float(cnext().down_blocks[0][0].layer_scale.detach().mean()) == 1.0
 
 
 def test_an_untrained_step_is_persistence():
@@ -114,3 +152,5 @@ def test_fields_go_by_name():
 def test_blocks_that_do_not_fit_the_widths_are_refused():
     with pytest.raises(ConfigError, match=r"blocks: expected 3 numbers, got \[1, 1\]"):
         cnext(blocks=[1, 1])
+    with pytest.raises(ConfigError, match="layout: expected light or published, got 'heavy'"):
+        cnext(layout="heavy")

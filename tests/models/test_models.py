@@ -26,6 +26,7 @@ PARC = {
     "padding": "zeros",
     "statistics": "pixel",
 }
+CNEXT = {"fields": FIELDS, "unshuffle": 2, "widths": [8, 12], "blocks": [1] * 3}
 
 
 def latent_step(maps, log_variance):
@@ -101,7 +102,9 @@ CASES = {
     ),
     "parcv2": Case("parcv2", PARC | {"correction": False}, fields, _pixels),
     "corrected parcv2": Case("parcv2", PARC | {"correction": True}, fields, _pixels),
-    "cnext": Case("cnext", {"fields": FIELDS, "unshuffle": 2, "widths": [8, 12], "blocks": [1] * 3}, fields, _pixels),
+    "cnext": Case("cnext", CNEXT, fields, _pixels),
+    "fno": Case("fno", {"fields": FIELDS, "modes": [6, 8], "width": 12, "layers": 2, "padding": 0.25}, fields, _pixels),
+    "published cnext": Case("cnext", CNEXT | {"unshuffle": 1, "layout": "published"}, fields, _pixels),
 }
 ALL = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -177,6 +180,8 @@ def test_a_question_leaves_samples_as_they_were(case):
         ("parcv2", 0.1),
         ("corrected parcv2", 0.05),
         ("cnext", 0.05),
+        ("published cnext", 0.05),
+        ("fno", 0.05),
     ],
 )
 def test_one_batch_is_overfitted(name, factor):

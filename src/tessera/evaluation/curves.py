@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tessera.data.schema import FIELDS
-from tessera.evaluation import figures, metrics, scores
+from tessera.evaluation import figures, metrics, persistence, scores
 
 HOTSPOTS = {
     "hotspot_area": "hotspot area",
@@ -58,7 +58,7 @@ def errors(table: pd.DataFrame, metrics_shown: Sequence[str]) -> Figure:
         places = _two_by_two(figure)
         for axes, metric in zip(places, metrics_shown, strict=False):
             unit = scores.units()[metric]
-            for run, part, dash in runs(table, [*_models(table), "persistence"]):
+            for run, part, dash in runs(table, [*_models(table), *_floors(table)]):
                 times, values = _error_over_time(table, part, metric)
                 kept = np.isfinite(values) & (values > 0.0)
                 shown = np.where(kept, figures.convert(values, unit), np.nan)
@@ -135,9 +135,13 @@ def histories(records: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _models(table: pd.DataFrame) -> list[str]:
-    order = [name for name in figures.NAMES if name not in {"truth", "persistence"}]
-    found = set(table["model"].unique()) - {"truth", "persistence"}
+    untrained = {"truth", *persistence.FLOORS}
+    order, found = [name for name in figures.NAMES if name not in untrained], set(table["model"].unique()) - untrained
     return [name for name in order if name in found] + sorted(found - set(order))
+
+
+def _floors(table: pd.DataFrame) -> list[str]:
+    return [name for name in persistence.FLOORS if name in set(table["model"])]
 
 
 def _two_by_two(figure: Figure) -> list[Axes]:

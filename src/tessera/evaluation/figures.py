@@ -60,14 +60,20 @@ NAMES = {
     "tessera": "tessera",
     "parcv2": "PARCv2",
     "cnext": "CNextU-Net",
+    "fno": "FNO",
     "persistence": "persistence",
+    "advected": "advected persistence",
+    "travelling": "travelling persistence",
 }
 COLOURS = {
     "truth": "#1a1a1a",
     "tessera": "#0072B2",
     "parcv2": "#D55E00",
     "cnext": "#009E73",
+    "fno": "#661100",
     "persistence": "#8a8a8a",
+    "advected": "#b59a6a",
+    "travelling": "#5f7486",
 }
 OTHERS = ("#CC79A7", "#E69F00", "#56B4E9")
 

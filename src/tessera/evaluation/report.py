@@ -337,7 +337,8 @@ def _best(values: Sequence[float], better: str | None) -> float:
 
 
 def _models(short: pd.DataFrame) -> list[str]:
-    return [model for model in (*figures.NAMES, *sorted(set(short["model"]) - set(figures.NAMES))) if model != "truth"]
+    found = set(short["model"]) - {"truth"}
+    return [*(model for model in figures.NAMES if model in found), *sorted(found - set(figures.NAMES))]
 
 
 def _stores(predictions: Mapping[str, xr.Dataset], chosen: Mapping[str, int | None]) -> list[xr.Dataset]:

@@ -1,9 +1,9 @@
 """The score table: truth and predictions, model by model and case by case, as one tidy table.
 
 One row is one value: model, n_meso, seed, scale, case, time, metric, value, unit. A row with a time
-speaks of a snapshot; a row whose time is undefined speaks of a whole case. `truth` and `persistence`
-(the start frame held, the trivial floor) are models like any other, without n_meso and seed. Only
-snapshots after the start frame count: up to it a prediction is a copy of the truth.
+speaks of a snapshot; a row whose time is undefined speaks of a whole case. `truth` and the floors (the start
+frame held, and moved: `persistence`, `advected`, `travelling`) are models like any other, without n_meso and seed.
+Only snapshots after the start frame count: up to it a prediction is a copy of the truth.
 
 Of a model with members, the RMSE of a field is that of the member mean, and a hotspot quantity is the
 mean of the members' quantities; `_crps` and `_spread` rows say what the members are worth beyond it.
@@ -18,7 +18,7 @@ import xarray as xr
 
 from tessera.data import schema, workers
 from tessera.errors import DataError
-from tessera.evaluation import measures, metrics
+from tessera.evaluation import measures, metrics, persistence
 
 COLUMNS = ["model", "n_meso", "seed", "scale", "case", "time", "metric", "value", "unit"]
 QUANTITIES = {
@@ -198,7 +198,7 @@ def _cases(truth: xr.Dataset, predictions: Mapping[str, xr.Dataset]) -> list[int
 
 
 def _scored(case: int, truth: xr.Dataset, predictions: list[xr.Dataset], setting: Setting) -> pd.DataFrame:
-    """Return the rows of one case: truth, persistence, predictions."""
+    """Return the rows of one case: truth, floors, predictions."""
     fields = load_case(truth, case)
     frames = [*_reference_rows(fields, setting, case)]
     frames += [_case_rows(run_of(one), load_case(one, case), fields, setting, case) for one in predictions]
@@ -208,8 +208,8 @@ def _scored(case: int, truth: xr.Dataset, predictions: list[xr.Dataset], setting
 def _reference_rows(fields: Mapping[str, np.ndarray], setting: Setting, case: int) -> Iterable[pd.DataFrame]:
     after = {name: field[setting.start + 1 :] for name, field in fields.items()}
     yield _rows(Run("truth"), case, setting.later.time, quantities(after, setting))
-    held = {name: np.broadcast_to(field[setting.start], field.shape) for name, field in fields.items()}
-    yield _case_rows(Run("persistence"), held, fields, setting, case)
+    for model, made in persistence.floors(fields, setting.start, interval=setting.interval, x=setting.frame.x):
+        yield _case_rows(Run(model), made, fields, setting, case)
 
 
 def _case_rows(

@@ -8,6 +8,7 @@ from torch import nn
 from tessera.errors import DataError
 from tessera.models.cnext import CNextUNet
 from tessera.models.dynamics import Evolve, LatentStep
+from tessera.models.fno import FNO
 from tessera.models.parc import PARCv2
 from tessera.models.tessera import Tessera
 from tessera.models.tokenizer import Tokenizer
@@ -19,6 +20,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "evolve": Evolve,
     "parcv2": PARCv2,
     "cnext": CNextUNet,
+    "fno": FNO,
 }
 PARTS = ("tokenizer", "latent-step", "evolve")  # of models; they predict nothing alone
 

@@ -126,8 +126,8 @@ class ChannelNorm(nn.LayerNorm):
 class ConvNeXtBlock(nn.Module):
     """Mix neighbours per channel, then channels per cell, and add that to the input.
 
-    Depthwise convolution, `ChannelNorm`, expansion by three, GELU, contraction. Z. Liu et al., A ConvNet for
-    the 2020s, CVPR 2022, figure 4, with a smaller expansion.
+    Depthwise convolution, `ChannelNorm`, expansion, GELU, contraction. Z. Liu et al., A ConvNet for the 2020s,
+    CVPR 2022, figure 4, where the expansion is four.
 
     Parameters
     ----------
@@ -139,14 +139,24 @@ class ConvNeXtBlock(nn.Module):
         What lies beyond the border.
     layer_scale
         Start of a learned weight per channel of what is added; None: no such weight.
+    expansion
+        Channels inside over channels in and out.
     """
 
-    def __init__(self, channels: int, kernel: int = 7, *, padding: str, layer_scale: float | None = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        kernel: int = 7,
+        *,
+        padding: str,
+        layer_scale: float | None = None,
+        expansion: int = EXPANSION,
+    ) -> None:
         super().__init__()
         self.depthwise = conv(channels, channels, kernel, padding=padding, groups=channels)
         self.norm = ChannelNorm(channels)
-        self.expand = PointConv(channels, EXPANSION * channels)
-        self.contract = PointConv(EXPANSION * channels, channels)
+        self.expand = PointConv(channels, expansion * channels)
+        self.contract = PointConv(expansion * channels, channels)
         self.layer_scale = None if layer_scale is None else nn.Parameter(torch.full((channels, 1, 1), layer_scale))
 
     def forward(self, x: Tensor) -> Tensor:
