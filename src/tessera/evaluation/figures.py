@@ -1,14 +1,16 @@
 """House style of every figure: units, colours, colour scales, layout, and bytes that repeat.
 
 The only place where SI becomes um, ns, GPa, km/s. A model has one colour everywhere, by name, from the
-colour-blind safe set of Okabe and Ito; a field has one colour map, perceptually uniform, and one scale
-shared by the truth and all models. Figures are made without global state, from `canvas` or `panels`.
+colour-blind safe sets of Okabe and Ito and, beyond those, of Tol (muted); a field has one colour map,
+perceptually uniform, and one scale shared by the truth and all models. Figures are made without global
+state, from `canvas` or `panels`.
 """
 
 import hashlib
 import io
 import math
 import struct
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +71,7 @@ COLOURS = {
     "cnext": "#009E73",
     "persistence": "#8a8a8a",
 }
-OTHERS = ("#CC79A7", "#E69F00", "#56B4E9")
+OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#332288", "#882255", "#999933", "#AA4499")
 
 
 class Unit(NamedTuple):
@@ -165,10 +167,28 @@ def name(model: str) -> str:
     return NAMES.get(model, model)
 
 
-def colour(model: str) -> str:
-    """Return the colour of a model, the same in every figure."""
-    digit = int(hashlib.sha256(model.encode()).hexdigest(), 16)
-    return COLOURS.get(model, OTHERS[digit % len(OTHERS)])
+def ordered(models: Iterable[str]) -> list[str]:
+    """Return models in the order of figures and tables: those with a name of their own, then the others by theirs."""
+    given = {str(model) for model in models}
+    return [model for model in NAMES if model in given] + sorted(given - set(NAMES))
+
+
+def colour(model: str, among: Iterable[str] = ()) -> str:
+    """Return the colour of a model.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    among
+        All models that are shown together. Those without a colour of their own take the others in turn, by their order;
+        for one that is not among them, its name decides.
+    """
+    if model in COLOURS:
+        return COLOURS[model]
+    others = [name for name in ordered(among) if name not in COLOURS]
+    turn = others.index(model) if model in others else int(hashlib.sha256(model.encode()).hexdigest(), 16)
+    return OTHERS[turn % len(OTHERS)]
 
 
 def limits(field: str, truth: np.ndarray) -> tuple[float, float]:
@@ -187,6 +207,11 @@ def largest(difference: np.ndarray) -> float:
     """Return the end of the symmetric scale of prediction minus truth [SI]."""
     finite = np.abs(difference[np.isfinite(difference)])
     return max(float(np.quantile(finite, 0.995)), 1e-12) if finite.size else 1.0
+
+
+def shared(ends: Sequence[float]) -> float:
+    """Return the end of one scale for several models: the largest of theirs, but at most twice the median."""
+    return min(max(ends), 2.0 * float(np.median(ends))) if ends else 1.0
 
 
 def canvas(width: float, height: float) -> Figure:

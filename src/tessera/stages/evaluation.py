@@ -10,7 +10,7 @@ import xarray as xr
 
 from tessera.data import files, ledger, outputs, schema, seals, store
 from tessera.errors import DataError
-from tessera.evaluation import costs, page, scores, summary
+from tessera.evaluation import costs, page, scores, sizes, summary
 from tessera.evaluation.report import Evidence, compose
 from tessera.study import Study
 
@@ -73,7 +73,23 @@ def _gather(study: Study, results: Path) -> Evidence:
         measured=costs.benchmarks(results / "benchmarks"),
         spent={name.rpartition(".")[0]: seconds for name, seconds in spent.items()},
         left_out=study.left_out(),
+        parameters=_parameters(study, results),
+        operations=_operations(study, results),
     )
+
+
+def _parameters(study: Study, results: Path) -> dict[str, float]:
+    """Return the parameters of the networks that predict at meso scale, of those whose checkpoint is still there."""
+    names = {f"{run.model}/n{run.n_meso}_s{run.seed}": run for run in _runs(study, "meso")}
+    paths = {name: results / f"models/{name if run.n_meso else 'coupled'}.safetensors" for name, run in names.items()}
+    return {f"{name}_test": float(sizes.parameters(path)) for name, path in paths.items() if path.is_file()}
+
+
+def _operations(study: Study, results: Path) -> dict[str, float]:
+    """Return the floating-point operations per predicted snapshot that the predictions at meso scale recorded."""
+    names = [name.partition("/")[2] for name in _predictions(study, "meso")]
+    found = {name: ledger.read(results / f"predictions/meso/{name}.json") for name in names}
+    return {name: ledger.number(record, "flop_per_frame") for name, record in found.items()}
 
 
 def _open(study: Study, manifest: Path) -> xr.Dataset:
