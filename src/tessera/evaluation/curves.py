@@ -126,7 +126,7 @@ def exceedance(table: pd.DataFrame, among: Sequence[str] = ()) -> Figure:
             true = areas[(areas["model"] == "truth") & (areas["time"] == time) & (areas["value"] > 0.0)]["value"]
             if len(true):
                 low, high = figures.convert((true.min(), true.max()), "m2")
-                axes.set_ylim(low / BEYOND, high * BEYOND)
+                axes.set_ylim(0.5 * low, 2.0 * high)
             _mark(axes)
             axes.set_title(figures.instant(float(time)))
             axes.set_xlabel(figures.labelled("threshold", "K"))

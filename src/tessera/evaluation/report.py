@@ -70,7 +70,7 @@ class Evidence(NamedTuple):
         Models that the study asks for and the ensembles cannot teach, and why.
     parameters, operations
         Parameters of the network, and floating-point operations per predicted snapshot, by name of the prediction such
-        as `tessera/n2_s0_test`; what is missing is not known.
+        as `meso/tessera/n2_s0_test`; what is missing is not known.
     """
 
     settings: Mapping[str, Any]
@@ -207,7 +207,8 @@ def _rollouts(evidence: Evidence, scale: str, chosen: Mapping[str, int | None], 
     ]
     name = f"Roll-outs at {scale} scale"
     first = 1 if len(made) <= CROWD else 0
-    folded = [Fold("More fields" if first else "Every field, with errors", shown=shown[first:])]
+    rest = shown[first:]
+    folded = [Fold("More fields" if first else "Every field, with errors", shown=rest)] if rest else []
     return Section(f"rollouts-{scale}", name, text, shown=shown[:first], films=films, folded=folded)
 
 

@@ -87,7 +87,7 @@ def units(count: int = 0) -> dict[str, str]:
 
 def better(metric: str) -> str | None:
     """Return whether `lower` or `higher` values of a metric are better, or None where neither is."""
-    if metric.endswith(("_iou", "_survival", "_correlation")):
+    if metric.endswith(("_iou", "_survival", "_correlation")):  # of a survival by correlation, too
         return "higher"
     return "lower" if metric.endswith((*LOWER, "_rmse")) or any(part in metric for part in WITHIN) else None
 

@@ -129,8 +129,8 @@ def ranks(rows: pd.DataFrame, name: str) -> np.ndarray | None:
     if known.empty:
         return None
     size = known["metric"].nunique()
-    by_metric = known.groupby("metric")["value"]
-    return np.array([math.fsum(by_metric.get_group(f"{name}{RANK}{place}")) for place in range(size)])
+    wide = known.pivot(index=["seed", "case"], columns="metric", values="value")
+    return members.together(wide[[f"{name}{RANK}{place}" for place in range(size)]].to_numpy())
 
 
 def _spread_and_error(

@@ -112,6 +112,8 @@ def _difference(table: pd.DataFrame, ours: Who, theirs: Who, metric: str, unit: 
 def _signed(value: float, unit: str) -> str:
     """Return a difference in the unit in which it is shown, of two digits."""
     shown = float(figures.convert(value, unit))
+    if shown == 0.0:
+        return "0"
     return f"{shown:+,.0f}" if 100.0 <= abs(shown) < math.inf else f"{shown:+.2g}"
 
 

@@ -82,13 +82,12 @@ def _parameters(study: Study, results: Path) -> dict[str, float]:
     """Return the parameters of the networks that predict at meso scale, of those whose checkpoint is still there."""
     names = {f"{run.model}/n{run.n_meso}_s{run.seed}": run for run in _runs(study, "meso")}
     paths = {name: results / f"models/{name if run.n_meso else 'coupled'}.safetensors" for name, run in names.items()}
-    return {f"{name}_test": float(sizes.parameters(path)) for name, path in paths.items() if path.is_file()}
+    return {f"meso/{name}_test": float(sizes.parameters(path)) for name, path in paths.items() if path.is_file()}
 
 
 def _operations(study: Study, results: Path) -> dict[str, float]:
     """Return the floating-point operations per predicted snapshot that the predictions at meso scale recorded."""
-    names = [name.partition("/")[2] for name in _predictions(study, "meso")]
-    found = {name: ledger.read(results / f"predictions/meso/{name}.json") for name in names}
+    found = {name: ledger.read(results / f"predictions/{name}.json") for name in _predictions(study, "meso")}
     return {name: ledger.number(record, "flop_per_frame") for name, record in found.items()}
 
 
