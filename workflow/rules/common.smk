@@ -53,7 +53,8 @@ NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
 SCORES = tuple(
-    f"evaluation/{part}" for part in ("front", "measures", "metrics", "regions", "scores", "spectrum", "summary")
+    f"evaluation/{part}"
+    for part in ("front", "measures", "members", "metrics", "regions", "scores", "spectrum", "summary")
 )
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
