@@ -22,14 +22,14 @@ def measured(folder, name, s=10.0, cpu_time=9.0, max_rss=200.0):
 
 
 def simulations(split):
-    return xr.Dataset(coords={"case": np.arange(len(split)), "split": ("case", split)})
+    return xr.Dataset(coords={"case": np.arange(len(split)), "split": ("case", split), "time": np.arange(5)})
 
 
 def predicted(model, n_meso, seed=0, training=60.0, prediction=4.0, cases=2, members=0):
     """Return a prediction, and what was spent on it by name."""
     shape = ((members,) if members else ()) + (cases, 2, 2, 2)
     dims = ("sample", *schema.DIMS) if members else schema.DIMS
-    attrs = {"model": model, "n_meso": n_meso, "seed": seed}
+    attrs = {"model": model, "n_meso": n_meso, "seed": seed, "start_frame": 0}
     name = f"{model}/n{n_meso}_s{seed}"
     spent = {f"models/{name}": training, f"predictions/meso/{name}_test": prediction}
     return xr.Dataset({"temperature": (dims, np.zeros(shape))}, coords={"case": np.arange(cases)}, attrs=attrs), spent
@@ -66,6 +66,12 @@ def test_a_rival_pays_for_neither_micro_cases_nor_tokenizers():
 def test_a_prediction_is_one_member_of_one_case():
     row = bill(predicted("tessera", 2, prediction=24.0, cases=3, members=4)).loc[("tessera", 2)]
     assert (row["prediction"], row["speed_up"]) == (2.0, 50.0)
+
+
+def test_a_predicted_snapshot_is_compared_with_a_simulated_one():
+    row = bill(predicted("tessera", 2)).loc[("tessera", 2)]
+    assert row["frame"] == 2.0  # the only snapshot after the start
+    assert row["frame_ratio"] == 2.0 / (100.0 / 4.0)  # 100 s bought four snapshots
 
 
 def test_seeds_are_averaged_and_numbers_of_cases_are_not():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tessera.evaluation import curves, figures, scores
+from tessera.evaluation import calibration, curves, figures, scores, summary
 from tests.evaluation.synthetic import START, THRESHOLD, ensemble, prediction
 
 
@@ -125,6 +125,56 @@ def test_a_prediction_without_error_or_without_bound_has_no_point_and_no_warning
         for label in ("tessera, 2 meso cases", "PARCv2, 4 meso cases"):
             assert np.isnan(line(axes, label).get_ydata()).all()
     curves.hotspots(table)
+
+
+def test_a_run_that_breaks_leaves_the_axes_and_is_marked_where_it_does(truth, table):
+    broken = prediction(truth, "other", 2, 0, noise=0.1)
+    broken["temperature"][:, 5:] += 1e7
+    made = {
+        "rival": prediction(truth, "parcv2", 4, 0, noise=0.2),
+        "ours": prediction(truth, "tessera", 2, 0, noise=0.1),
+    }
+    table = scores.table(truth, {**made, "broken": broken}, scale="meso", threshold=THRESHOLD, start=START)
+    axes = curves.errors(table, ("temperature_rmse",)).axes[0]
+    usual = max(line(axes, f"{name} cases").get_ydata().max() for name in ("PARCv2, 4 meso", "tessera, 2 meso"))
+    assert usual < axes.get_ylim()[1] < 1e6
+    time = truth["time"].values[5] / 1e-9
+    marks = [one for one in axes.get_lines() if one.get_marker() == "^"]
+    assert (time, figures.colour("other", ["other"])) in [(one.get_xdata()[0], one.get_color()) for one in marks]
+
+
+def test_bands_give_way_where_runs_are_many(truth, table):
+    assert curves.banded(table) and len(curves.hotspots(table).axes[0].collections) == 4  # three runs and the truth
+    kinds = [("tessera", 1), ("tessera", 2), ("parcv2", 4), ("cnext", 2), ("other", 2)]
+    made = {str(run): prediction(truth, *run, 0, noise=0.1) for run in kinds}
+    many = scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
+    assert not curves.banded(many) and len(curves.hotspots(many).axes[0].collections) == 1
+
+
+def test_areas_over_thresholds_are_means_over_cases_and_seeds(truth, table):
+    axes = curves.exceedance(table).axes
+    last = truth["time"].values[-1]
+    names = [f"hotspot_area_{level:.0f}K" for level in scores.SWEEP]
+    for label, model, n_meso in (("simulation", "truth", None), ("tessera, 4 meso cases", "tessera", 4)):
+        rows = [chosen(table, model, name, n_meso) for name in names]
+        expected = [one[one["time"] == last]["value"].mean() / 1e-12 for one in rows]
+        drawn = line(axes[1], label)
+        np.testing.assert_allclose(drawn.get_xdata(), scores.SWEEP)
+        np.testing.assert_allclose(drawn.get_ydata(), np.where(np.array(expected) > 0.0, expected, np.nan))
+    assert axes[1].get_title() == figures.instant(last) and axes[0].get_yscale() == "log"
+
+
+def test_calibration_shows_coverage_and_ranks_of_models_with_members(table):
+    figure = calibration.chart(table)
+    assert legend(figure) == ["tessera, 2 meso cases"]
+    ours = table[(table["model"] == "tessera") & (table["n_meso"] == 2)]
+    for column, name in enumerate((*scores.ENSEMBLE_QUANTITIES, *scores.ENSEMBLE_FIELDS)):
+        counts = summary.ranks(ours, name)
+        above, below = (line(figure.axes[column + 3 * row], "tessera, 2 meso cases") for row in (0, 1))
+        assert above.get_xdata().tolist() == [pytest.approx(1 / 3)]
+        assert above.get_ydata().tolist() == [pytest.approx(counts[1] / counts.sum())]
+        np.testing.assert_allclose(below.get_ydata(), counts / counts.mean())
+    assert calibration.chart(table[table["model"] == "parcv2"]) is None
 
 
 def record(training, validation, model="tessera"):

@@ -81,6 +81,21 @@ def test_every_field_has_a_look_and_every_model_its_own_colour():
     assert figures.colour("unheard of") in figures.OTHERS
 
 
+def test_models_without_a_colour_take_the_others_in_turn():
+    names = ["parcv2", "b", "a", "c"]
+    assert figures.ordered(names) == ["parcv2", "a", "b", "c"]
+    assert [figures.colour(name, names) for name in ("a", "b", "c")] == list(figures.OTHERS[:3])
+    assert figures.colour("parcv2", names) == figures.COLOURS["parcv2"] == figures.colour("parcv2")
+    assert [figures.colour(name, reversed(names)) for name in ("a", "b", "c")] == list(figures.OTHERS[:3])
+    assert figures.name("a") == "a"
+
+
+def test_one_model_that_breaks_does_not_set_the_scale_of_all():
+    assert figures.shared([1.0, 2.0, 900.0]) == 4.0  # twice the median
+    assert figures.shared([1.0, 1.5]) == 1.5
+    assert figures.shared([]) == 1.0
+
+
 def test_scales_hold_almost_all_of_the_truth():
     values = np.linspace(300.0, 3000.0, 10000)
     assert figures.limits("temperature", values) == (300.0, pytest.approx(3000.0, rel=2e-3))

@@ -1,6 +1,5 @@
 """Errors and hotspot quantities worked by hand, what does not exist, and sums in any order."""
 
-import itertools
 import math
 import random
 
@@ -62,6 +61,12 @@ def test_hotspot_temperature_is_the_mean_of_hot_cells_and_undefined_without_one(
     assert found[2] == INF
 
 
+def test_the_temperature_of_no_hotspot_can_be_asked_to_be_zero():
+    found = metrics.hotspot_temperature(np.stack([TWO_HOT, COLD, TWO_HOT * NAN]), THRESHOLD, empty="zero")
+    assert found[1:].tolist() == [0.0, INF]
+    assert found[0] == metrics.hotspot_temperature(TWO_HOT, THRESHOLD) > THRESHOLD
+
+
 def test_pore_area_is_what_is_not_solid():
     solid = np.stack([field([1.0, 0.5], [0.0, 1.0]), field([1.0, 1.0], [1.0, 1.0]), field([NAN, 1.0], [1.0, 1.0])])
     assert metrics.pore_area(solid, CELL).tolist() == [1.5 * CELL, 0.0, INF]
@@ -87,43 +92,6 @@ def test_intersection_over_union_by_hand():
     left, both, none = np.array([[1, 1, 0]]), np.array([[0, 1, 1]]), np.array([[0, 0, 0]])
     found = metrics.intersection_over_union(np.stack([left, left, left, none]), np.stack([both, left, none, none]))
     np.testing.assert_array_equal(found, [1 / 3, 1.0, 0.0, NAN])
-
-
-def fair_crps_by_definition(members, truth):
-    """Mean |x_i - y| less half the mean |x_i - x_j| over pairs of different members, as a double sum."""
-    n = len(members)
-    accuracy = sum(abs(x - truth) for x in members) / n
-    pairs = sum(abs(a - b) for i, a in enumerate(members) for j, b in enumerate(members) if i != j)
-    return accuracy - pairs / (2 * n * (n - 1))
-
-
-@pytest.mark.parametrize("members", [[1.0, 3.0], [0.0, 2.0, 7.0], [5.0, 5.0, 5.0, 5.0], [-1.0, 4.0, 2.0, 9.0, 0.5]])
-def test_fair_crps_is_its_definition(members):
-    assert metrics.fair_crps(np.array(members), np.array(2.5)) == pytest.approx(fair_crps_by_definition(members, 2.5))
-
-
-def test_fair_crps_by_hand():
-    assert metrics.fair_crps(np.array([[1.0], [3.0]]), np.array([2.0])).tolist() == [0.0]  # 1 - 2 / 2
-    assert metrics.fair_crps(np.array([[1.0], [3.0]]), np.array([5.0])).tolist() == [2.0]  # 3 - 2 / 2
-
-
-def test_fair_crps_of_one_member_is_the_absolute_error():
-    assert metrics.fair_crps(np.array([[1.0, 4.0]]), np.array([3.0, 1.0])).tolist() == [2.0, 3.0]
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_fair_crps_is_unbiased_in_the_number_of_members(count):
-    population = [0.0, 1.0, 4.0]
-    draws = np.array(list(itertools.product(population, repeat=count))).T
-    truth = 1.5
-    limit = np.mean([abs(x - truth) for x in population])
-    limit -= 0.5 * np.mean([abs(a - b) for a in population for b in population])
-    assert metrics.fair_crps(draws, np.full(draws.shape[1], truth)).mean() == pytest.approx(limit, rel=1e-12)
-
-
-def test_fair_crps_of_what_does_not_exist():
-    members = np.array([[1.0, NAN, INF, NAN], [3.0, 2.0, 2.0, INF]])
-    np.testing.assert_array_equal(metrics.fair_crps(members, np.array([NAN, 2.0, 2.0, 2.0])), [NAN, NAN, INF, INF])
 
 
 def test_means_and_spreads_are_of_what_is_defined():
@@ -174,3 +142,40 @@ def test_sums_agree_with_numpy(values):
     assert sums.mean == pytest.approx(np.mean(values), abs=1e-12 * largest)
     assert sums.std == pytest.approx(np.std(values, ddof=1), rel=1e-6, abs=1e-7 * largest)
     assert sums.root_mean_square >= abs(sums.mean) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "expected"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], 1.0),
+        ([[-2.0, -4.0], [-6.0, -8.0]], -1.0),
+        ([[4.0, 2.0], [2.0, 4.0]], 0.0),  # covariance (-1.5 + 0.5 - 0.5 + 1.5) / 4
+        ([[5.0, 5.0], [5.0, 5.0]], 0.0),  # uniform: it knows nothing of the pattern
+        ([[1.0, 2.0], [3.0, NAN]], -1.0),
+        ([[1.0, 2.0], [3.0, INF]], -1.0),
+    ],
+)
+def test_correlation_by_hand(prediction, expected):
+    truth = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert float(metrics.correlation(np.array(prediction), truth)) == pytest.approx(expected, abs=1e-15)
+    assert math.isnan(metrics.correlation(np.array(prediction), np.ones((2, 2))))
+
+
+def test_correlation_distance_and_error_are_those_of_other_libraries():
+    """Expected values are those of the packages scores 2.7.0 and scipy 1.17.1."""
+    ours, real = np.array([[1.0, 4.0, 2.5], [3.0, 0.5, 7.0]]), np.array([[1.5, 3.0, 2.0], [4.0, 1.5, 5.0]])
+    assert float(metrics.rmse(ours, real)) == pytest.approx(1.118033988749895, rel=1e-14)
+    assert float(metrics.correlation(ours, real)) == pytest.approx(0.9046556027189527, rel=1e-14)
+    assert float(metrics.wasserstein(ours, real)) == pytest.approx(0.6666666666666666, rel=1e-14)
+
+
+def test_nrmse_is_relative_to_the_range():
+    assert float(metrics.nrmse(np.array([[3.0, 3.0]]), np.array([[1.0, 1.0]]), 8.0)) == 0.25  # 2 / 8
+
+
+@pytest.mark.parametrize(
+    ("lost", "part"),
+    [([False, False, True, False], 0.5), ([True, False], 0.0), ([False, False], 1.0)],  # what comes back stays lost
+)
+def test_a_roll_out_survives_until_it_is_lost_for_the_first_time(lost, part):
+    assert metrics.survival(np.array(lost)) == part

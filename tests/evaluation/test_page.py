@@ -8,7 +8,7 @@ import pytest
 
 from tessera.evaluation import page
 from tessera.evaluation.film import Film, Strip
-from tessera.evaluation.page import Cell, Page, Section, Shown, Table
+from tessera.evaluation.page import Cell, Fold, Page, Section, Shown, Table
 from tests.evaluation import markup
 
 ODD = "</script><b>&\"'"
@@ -36,12 +36,12 @@ def test_sections_come_in_order_and_links_lead_to_them():
 
 def test_text_stays_text_wherever_it_is():
     shown = Shown(ODD, "data:image/png;base64,", 4, 3, "figures/it.pdf", ODD)
-    section = Section(
-        "one", ODD, [ODD], [Table("t", ODD, [ODD], [[Cell(ODD)]])], [shown], [film(ODD)], [shown._replace(name="x")]
-    )
+    told = Table("t", ODD, [ODD], [[Cell(ODD, note=ODD)]])
+    fold = Fold(ODD, [told._replace(name="u")], [shown._replace(name="x")])
+    section = Section("one", ODD, [ODD], [told], [shown], [film(ODD)], [fold])
     elements = markup.read(rendered(section, title=ODD, verdict=ODD, settings=ODD))
     assert not [one for one in elements if one.tag == "b"]
-    for tag in ("h2", "p", "th", "td", "figcaption", "pre"):
+    for tag in ("h2", "p", "th", "td", "small", "summary", "figcaption", "pre"):
         assert [one for one in elements if one.tag == tag and ODD in one.said], tag
 
 
@@ -51,6 +51,21 @@ def test_numbers_stand_in_the_page_as_they_are():
     assert float(found["third"].attributes["data-value"]) == 1 / 3
     assert found["third"].attributes["class"] == "best" and "class" not in found["none"].attributes
     assert math.isnan(float(found["none"].attributes["data-value"])) and found["none"].said == "undefined"
+
+
+def test_a_note_stands_below_its_number_with_its_tone():
+    row = [Cell("3.1", 3.1, "it", note="+1 to +2", tone="worse"), Cell("2", 2.0)]
+    elements = markup.read(rendered(Section("one", "One", tables=[Table("t", "", ["a", "b"], [row])])))
+    (note,) = [one for one in elements if one.tag == "small"]
+    assert (note.said, note.attributes) == ("+1 to +2", {"class": "worse"})
+    assert markup.by_id(elements)["it"].said == "3.1 +1 to +2"
+
+
+def test_what_is_folded_is_closed_and_there():
+    table = Table("t", "", ["a"], [[Cell("1", 1.0, "folded")]])
+    elements = markup.read(rendered(Section("one", "One", folded=[Fold("All of it", [table])])))
+    (fold,) = [one for one in elements if one.tag == "details" and "id" not in one.attributes]
+    assert "open" not in fold.attributes and fold.said.startswith("All of it") and "folded" in markup.by_id(elements)
 
 
 def test_a_figure_keeps_its_size_and_links_to_its_file():

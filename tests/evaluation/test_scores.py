@@ -69,7 +69,7 @@ def test_the_table_is_tidy(table):
 
 
 def test_every_metric_has_its_unit(table):
-    known = scores.units()
+    known = scores.units(3)
     for metric, unit in table[["metric", "unit"]].drop_duplicates().itertuples(index=False):
         assert known[metric] == unit
     assert known["temperature_rmse"] == "K"
@@ -79,9 +79,9 @@ def test_every_metric_has_its_unit(table):
 
 def test_every_error_of_the_table_knows_which_way_is_better(table):
     neither = {*scores.QUANTITIES, "hotspot_count"}
-    neither |= {metric for metric in table["metric"] if metric.endswith(("_spread", "_coverage", "_spread_skill"))}
+    neither |= {metric for metric in table["metric"] if metric.endswith(("_spread", "_bias")) or "_rank_" in metric}
     for metric in set(table["metric"]):
-        higher = metric == "hotspot_iou" or metric.endswith("_survival")
+        higher = metric == "hotspot_iou" or "_survival" in metric or metric.endswith("_correlation")
         assert scores.better(metric) == (None if metric in neither else "higher" if higher else "lower"), metric
 
 
@@ -145,8 +145,8 @@ def test_errors_of_a_case_by_hand():
         "hotspot_mismatch": 0.0,
     }
     for metric, worked in expected.items():
-        assert value(table, "tessera", metric) == pytest.approx(worked, rel=1e-6), metric
-    assert value(table, "tessera", "hotspot_area", time=later[0]) == pytest.approx(2 * cell)
+        assert value(table, "tessera", metric) == pytest.approx(worked, rel=1e-6, abs=0.0), metric
+    assert value(table, "tessera", "hotspot_area", time=later[0]) == pytest.approx(2 * cell, abs=0.0)
     assert value(table, "tessera", "hotspot_temperature", time=later[0]) == 950.0
     assert value(table, "tessera", "hotspot_area_rate", time=later[0]) == pytest.approx(-cell / interval)
 
@@ -187,7 +187,7 @@ def test_a_prediction_that_is_not_finite_gains_nothing(truth, broken):
     assert value(table, "tessera", "pressure_rmse") == 0.0
 
 
-KINDS = ("crps", "spread", "coverage", "spread_skill")
+KINDS = ("crps", "spread", *(f"rank_{place}" for place in range(4)))
 
 
 def test_members_are_judged_by_their_mean_and_by_what_they_add(truth, made, table):
@@ -200,7 +200,8 @@ def test_members_are_judged_by_their_mean_and_by_what_they_add(truth, made, tabl
         assert value(table, "tessera", "temperature_rmse", seed=1, case=2, time=time) == pytest.approx(worked)
     several = set(table[(table["model"] == "tessera") & (table["seed"] == 1)]["metric"])
     single = set(table[table["model"] == "parcv2"]["metric"])
-    extra = {f"{name}_{kind}" for name in scores.ENSEMBLE_QUANTITIES for kind in KINDS}
+    of = (*scores.ENSEMBLE_QUANTITIES, *scores.ENSEMBLE_FIELDS)
+    extra = {f"{name}_{kind}" for name in of for kind in KINDS} | {"temperature_energy"}
     assert several - single == extra
     areas = members["temperature"].sel(case=2)[:, -1] > THRESHOLD
     areas = areas.sum(("y", "x")).values * schema.cell_size(truth) ** 2
@@ -213,6 +214,9 @@ def test_equal_members_are_worth_one(truth):
     twice = xr.concat([one, one], "sample").transpose("sample", ...)
     twice = schema.describe(twice.assign_coords({name: one[name] for name in schema.DESIGNED}))
     single, double = alone(truth, one), alone(truth, twice)
+    energies = (double["metric"] == "temperature_energy") & double["time"].notna()
+    errors = single[(single["metric"] == "temperature_rmse") & single["time"].notna()]
+    np.testing.assert_allclose(double[energies]["value"], errors["value"])
     shared = double[double["metric"].isin(single["metric"].unique())].reset_index(drop=True)
     pd.testing.assert_frame_equal(shared, single.reset_index(drop=True))
     spreads = double[double["metric"].str.endswith("_spread")]["value"].dropna()
@@ -222,6 +226,44 @@ def test_equal_members_are_worth_one(truth):
 def test_the_order_of_predictions_and_cases_does_not_matter(truth, made, table):
     turned = {name: one.isel(case=[1, 0]) for name, one in reversed(made.items())}
     pd.testing.assert_frame_equal(score(truth, turned), table)
+
+
+def test_quantities_are_told_by_both_conventions_and_at_every_threshold():
+    truth = flat([300.0, 300.0, 400.0, 1250.0])
+    table = score(truth, {"made": prediction(truth, "tessera", 2, 0, noise=0.0)})
+    cell, interval, later = schema.cell_size(truth) ** 2, schema.interval(truth), truth["time"].values[2:]
+    found = [value(table, "truth", "hotspot_temperature_zero", time=time) for time in later]
+    assert found == [0.0, 1250.0]
+    assert value(table, "truth", "hotspot_temperature_zero_rate", time=later[0]) == pytest.approx(1250.0 / interval)
+    assert np.isnan(value(table, "truth", "hotspot_temperature_rate", time=later[0]))
+    hotter = [value(table, "truth", f"hotspot_area_{level:.0f}K", time=later[1]) for level in scores.SWEEP]
+    assert hotter == pytest.approx([cell if level < 1250.0 else 0.0 for level in scores.SWEEP], abs=0.0)
+
+
+def test_a_hotspot_at_the_start_leaves_the_onset_undefined():
+    for first, known in ((300.0, True), (1000.0, False)):
+        truth = flat([300.0, first, 1000.0, 1000.0])
+        table = alone(truth, prediction(truth, "tessera", 2, 0, noise=0.0))
+        assert np.isnan(value(table, "tessera", "hotspot_onset_error")) != known
+
+
+def test_pores_that_grow_again_are_compared_by_how_much():
+    truth = flat([300.0] * 5)
+    solid = np.ones((1, 5, 2, 2), "float32")
+    truth = truth.assign(microstructure=truth["microstructure"].copy(data=solid))
+    made, solid = prediction(truth, "tessera", 2, 0, noise=0.0), solid.copy()
+    solid[0, 2:, 0, 0] = [0.75, 1.0, 0.5]  # of the area of a cell, 0.25, 0 and 0.5 are pore
+    table = alone(truth, made.assign(microstructure=made["microstructure"].copy(data=solid)))
+    found = value(table, "tessera", "pore_area_regrowth_error")
+    assert found == pytest.approx(0.5 * schema.cell_size(truth) ** 2, abs=0.0)
+
+
+def test_ranks_are_of_every_snapshot_or_cell_after_the_start(truth, table):
+    counted = table[(table["model"] == "tessera") & (table["seed"] == 1) & (table["case"] == 2)]
+    steps = truth.sizes["time"] - 1 - START
+    for name, total in (("hotspot_area", steps), ("temperature", steps * truth.sizes["y"] * truth.sizes["x"])):
+        ranks = counted[counted["metric"].str.startswith(f"{name}_rank_")]["value"]
+        assert len(ranks) == 4 and ranks.sum() == pytest.approx(total)
 
 
 def test_a_prediction_may_leave_fields_out_but_for_the_temperature(truth, made):

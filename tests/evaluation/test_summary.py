@@ -36,6 +36,7 @@ TABLE = frame(
 def table():
     truth = ensemble()
     made = {"one": prediction(truth, "tessera", 2, 0), "two": prediction(truth, "tessera", 2, 1, noise=0.2)}
+    made["many"] = prediction(truth, "ensemble", 2, 0, members=3)
     return scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
 
 
@@ -75,7 +76,10 @@ def test_one_line_per_model_meso_cases_and_metric(table):
     assert list(short.columns) == summary.COLUMNS
     assert not short.duplicated(["model", "n_meso", "metric"]).any()
     curves = {f"{name}_curve_rmse" for name in scores.QUANTITIES}
-    assert set(short["metric"]) == set(table[table["time"].isna()]["metric"]) | curves
+    ranks = {metric for metric in table["metric"] if "_rank_" in metric}
+    of = (*scores.ENSEMBLE_QUANTITIES, *scores.ENSEMBLE_FIELDS)
+    pooled = {f"{name}_{kind}" for name in of for kind in ("coverage", "calibration_error", "spread_skill")}
+    assert set(short["metric"]) == (set(table[table["time"].isna()]["metric"]) | curves | pooled) - ranks
     trained = short[short["model"] == "tessera"]
     assert set(trained["seeds"]) == {2} and set(trained["cases"]) == {2}
 
@@ -118,6 +122,59 @@ def test_models_are_compared_case_by_case():
     mean, low, high = summary.difference(table, ("tessera", 2), ("parcv2", 4), "temperature_rmse")
     assert mean == pytest.approx(-1.4) and low < mean < high < -1.0  # the cases themselves differ by 80
     assert math.isnan(summary.difference(table, ("tessera", 2), ("cnext", 2), "temperature_rmse")[0])
+
+
+def test_a_rival_that_diverged_in_a_case_is_infinitely_worse():
+    ours, theirs = {(0, 1): 1.0, (0, 2): 2.0}, {(0, 1): math.inf, (0, 2): 3.0}
+    table = frame(rows("tessera", 2, "temperature_rmse", ours), rows("parcv2", 4, "temperature_rmse", theirs))
+    found = summary.difference(table, ("tessera", 2), ("parcv2", 4), "temperature_rmse")
+    assert found[0] == -math.inf and math.isnan(found[1]) and math.isnan(found[2])
+    turned = summary.difference(table, ("parcv2", 4), ("tessera", 2), "temperature_rmse")
+    assert turned[0] == math.inf
+    lost = frame(
+        *(rows(model, n, "temperature_rmse", {(0, 1): math.inf}) for model, n in (("tessera", 2), ("parcv2", 4)))
+    )
+    assert math.isnan(summary.difference(lost, ("tessera", 2), ("parcv2", 4), "temperature_rmse")[0])
+
+
+MEMBERS = frame(
+    *(
+        [["ensemble", 2, 0, "meso", case, math.nan, f"hotspot_area_rank_{place}", count, "1"]]
+        for case, counts in {5: (0.0, 6.0, 0.0), 6: (2.0, 0.0, 0.0)}.items()
+        for place, count in enumerate(counts)
+    ),
+    *(
+        [[model, n_meso, seed, "meso", case, time, metric, value, "m2"]]
+        for case, time, truth, mean, spread in (
+            (5, 1.0, 0.0, 2.0, 3.0),
+            (5, 2.0, 4.0, 4.0, 3.0),
+            (6, 1.0, 1.0, 9.0, math.nan),
+        )
+        for model, n_meso, seed, metric, value in (
+            ("truth", None, None, "hotspot_area", truth),
+            ("ensemble", 2, 0, "hotspot_area", mean),
+            ("ensemble", 2, 0, "hotspot_area_spread", spread),
+        )
+    ),
+)
+
+
+def test_calibration_is_of_all_cases_together():
+    short = summary.summarise(MEMBERS)
+    # of two members: 6 of 8 values lie between them, where a mean over cases would say a half; a third should
+    assert line(short, "ensemble", 2, "hotspot_area_coverage")["mean"] == 0.75
+    assert line(short, "ensemble", 2, "hotspot_area_calibration_error")["mean"] == pytest.approx(0.75 - 1 / 3)
+    # spreads 3 and 3, errors 2 and 0 where both are known: 3 sqrt(3 / 2) over sqrt(2)
+    found = line(short, "ensemble", 2, "hotspot_area_spread_skill")
+    assert found["mean"] == pytest.approx(3.0 * math.sqrt(1.5) / math.sqrt(2.0))
+    assert found["cases"] == 2 and not short["metric"].str.contains("_rank_").any()
+
+
+def test_cases_may_be_scored_in_parts_and_put_together_in_any_order(table):
+    whole = summary.text(summary.summarise(table))
+    parts = [table[table["case"] == case] for case in sorted(table["case"].unique())]
+    for order in (parts, parts[::-1]):
+        assert summary.text(summary.summarise(pd.concat(order, ignore_index=True))) == whole
 
 
 def test_the_order_of_rows_does_not_matter(table):

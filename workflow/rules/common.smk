@@ -52,7 +52,8 @@ STORES = tuple(f"data/{part}" for part in ("cases", "fields", "files", "layout",
 NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 SCORES = tuple(
-    f"evaluation/{part}" for part in ("front", "measures", "metrics", "regions", "scores", "spectrum", "summary")
+    f"evaluation/{part}"
+    for part in ("front", "measures", "members", "metrics", "regions", "scores", "spectrum", "summary")
 )
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 

@@ -133,9 +133,9 @@ def bill(
     Returns
     -------
     One row per model and n_meso (means over seeds): data, shared, training, prediction (per case and
-    member), simulation (per case), speed_up (simulation over prediction) and break_even, the number of
-    new cases from which the model is cheaper than simulating them: infinite where it never is, `nan` where a
-    cost is not known.
+    member), frame (per predicted snapshot), simulation (per case), speed_up (simulation over prediction), frame_ratio
+    (a predicted snapshot over a simulated one) and break_even, the number of new cases from which the model is cheaper
+    than simulating them: infinite where it never is, `nan` where a cost is not known.
     """
     meso, micro = ensembles["meso"], ensembles["micro"]
     per_case = spent.get("ensembles/meso", np.nan) / meso.sizes["case"]
@@ -152,16 +152,19 @@ def bill(
                 "shared": shared if ours else 0.0,
                 "training": spent.get(f"models/{_training(run)}", np.nan),
                 "prediction": spent.get(f"predictions/{name}", np.nan) / one.sizes["case"] / members,
+                "frame": 1.0 / (one.sizes["time"] - 1 - int(one.attrs["start_frame"])),
             }
         )
     table = pd.DataFrame(rows).groupby(["model", "n_meso"], as_index=False).mean()
     saved = per_case - table["prediction"]
     invested = table["data"] + table["shared"] + table["training"]
     table["simulation"], table["speed_up"] = per_case, per_case / table["prediction"]
+    table["frame"] *= table["prediction"]
+    table["frame_ratio"] = table["frame"] * (meso.sizes["time"] - 1) / per_case
     cases = np.ceil(invested / saved.where(saved > 0.0))
     table["break_even"] = np.select([saved > 0.0, saved <= 0.0], [cases, np.inf], np.nan)
-    order = list(figures.NAMES)
-    rank = [order.index(model) if model in order else len(order) for model in table["model"]]
+    order = figures.ordered(table["model"])
+    rank = [order.index(model) for model in table["model"]]
     return table.assign(rank=rank).sort_values(["rank", "n_meso"], ignore_index=True).drop(columns="rank")
 
 

@@ -1,14 +1,17 @@
 """House style of every figure: units, colours, colour scales, layout, and bytes that repeat.
 
 The only place where SI becomes um, ns, GPa, km/s. A model has one colour everywhere, by name, from the
-colour-blind safe set of Okabe and Ito; a field has one colour map, perceptually uniform, and one scale
-shared by the truth and all models. Figures are made without global state, from `canvas` or `panels`.
+colour-blind safe sets of Okabe and Ito and, beyond those, of Tol (muted); a field has one colour map,
+perceptually uniform, and one scale shared by the truth and all models. Figures are made without global
+state, from `canvas` or `panels`.
 """
 
 import hashlib
 import io
 import math
 import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,7 +78,8 @@ COLOURS = {
     "advected": "#b59a6a",
     "travelling": "#5f7486",
 }
-OTHERS = ("#CC79A7", "#E69F00", "#56B4E9")
+_labels: list[Mapping[str, str]] = [{}]
+OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#332288", "#882255", "#999933", "#AA4499")
 
 
 class Unit(NamedTuple):
@@ -166,15 +170,43 @@ def labelled(label: str, unit: str) -> str:
     return f"{label} ({symbol(unit)})" if symbol(unit) else label
 
 
+@contextmanager
+def naming(labels: Mapping[str, str]) -> Iterator[None]:
+    """Call models by the labels of a study while its report is made."""
+    _labels.append(labels)
+    try:
+        yield
+    finally:
+        _labels.pop()
+
+
 def name(model: str) -> str:
-    """Return how a model is called in text."""
-    return NAMES.get(model, model)
+    """Return how a model is called in text: by the label of its study, by its name of old, or as it is."""
+    return _labels[-1].get(model) or NAMES.get(model, model)
 
 
-def colour(model: str) -> str:
-    """Return the colour of a model, the same in every figure."""
-    digit = int(hashlib.sha256(model.encode()).hexdigest(), 16)
-    return COLOURS.get(model, OTHERS[digit % len(OTHERS)])
+def ordered(models: Iterable[str]) -> list[str]:
+    """Return models in the order of figures and tables: those with a name of their own, then the others by theirs."""
+    given = {str(model) for model in models}
+    return [model for model in NAMES if model in given] + sorted(given - set(NAMES))
+
+
+def colour(model: str, among: Iterable[str] = ()) -> str:
+    """Return the colour of a model.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    among
+        All models that are shown together. Those without a colour of their own take the others in turn, by their order;
+        for one that is not among them, its name decides.
+    """
+    if model in COLOURS:
+        return COLOURS[model]
+    others = [name for name in ordered(among) if name not in COLOURS]
+    turn = others.index(model) if model in others else int(hashlib.sha256(model.encode()).hexdigest(), 16)
+    return OTHERS[turn % len(OTHERS)]
 
 
 def limits(field: str, truth: np.ndarray) -> tuple[float, float]:
@@ -193,6 +225,11 @@ def largest(difference: np.ndarray) -> float:
     """Return the end of the symmetric scale of prediction minus truth [SI]."""
     finite = np.abs(difference[np.isfinite(difference)])
     return max(float(np.quantile(finite, 0.995)), 1e-12) if finite.size else 1.0
+
+
+def shared(ends: Sequence[float]) -> float:
+    """Return the end of one scale for several models: the largest of theirs, but at most twice the median."""
+    return min(max(ends), 2.0 * float(np.median(ends))) if ends else 1.0
 
 
 def canvas(width: float, height: float) -> Figure:

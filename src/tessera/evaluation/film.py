@@ -91,7 +91,7 @@ def film(
     for one in predictions:
         if field in one.fields:
             pictures = _pictures(one.fields[field], field, scale, thin)
-            strips.append(Strip(figures.name(one.model), one.detail, figures.colour(one.model), pictures))
+            strips.append(Strip(figures.name(one.model), one.detail, one.colour, pictures))
     low, high = (figures.display(end, unit) for end in scale)
     colours = figures.palette(field)
     gradient = ["#{:02x}{:02x}{:02x}".format(*colours[n]) for n in np.linspace(0, len(colours) - 1, 13).astype(int)]

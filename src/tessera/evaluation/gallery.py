@@ -17,16 +17,24 @@ class Rollout(NamedTuple):
     Attributes
     ----------
     model
-        Name of the model; decides the colour.
+        Name of the model.
     detail
         What it learnt from, in a few words.
     fields
         By name, shape (time, y, x), SI units; of a model with members, the first member.
+    tint
+        Its colour; by default that of the model alone.
     """
 
     model: str
     detail: str
     fields: dict[str, np.ndarray]
+    tint: str = ""
+
+    @property
+    def colour(self) -> str:
+        """The colour in which it is named."""
+        return self.tint or figures.colour(self.model)
 
 
 PORES = ("microstructure", "initial_microstructure")
@@ -118,14 +126,14 @@ def rollouts(
     snapshots, times
         Which snapshots, and the time of every snapshot [s].
     errors
-        Whether error maps follow.
+        Whether error maps follow, on one scale that a single model which breaks does not set.
     """
     able = [rollout for rollout in predictions if field in rollout.fields]
     wanted = list(snapshots)
     real = truth[field][wanted]
     scale = figures.limits(field, real)
     made = [rollout.fields[field][wanted] for rollout in able]
-    largest = figures.largest(np.stack([one - real for one in made])) if made else 1.0
+    largest = figures.shared([figures.largest(one - real) for one in made])
     count = 1 + len(able) * (2 if errors else 1)
     with figures.styled():
         grid = figures.panels(count, len(wanted), real.shape[1] / real.shape[2])
@@ -135,23 +143,19 @@ def rollouts(
         for row, (rollout, values) in enumerate(zip(able, made, strict=True), start=1):
             for column, one in enumerate(values):
                 figures.show(grid.axes[row, column], one, field, scale)
-            figures.row_label(grid, row, figures.name(rollout.model), tint=_tint(rollout), detail=rollout.detail)
+            figures.row_label(grid, row, figures.name(rollout.model), tint=rollout.colour, detail=rollout.detail)
         figures.colour_bar(grid, 0, image, _label(field), last=len(able))
         for row, (rollout, values) in enumerate(zip(able, made, strict=True), start=1 + len(able)):
             if not errors:
                 break
             for column, one in enumerate(values):
                 error = figures.show_error(grid.axes[row, column], one - real[column], field, largest)
-            figures.row_label(grid, row, figures.name(rollout.model), tint=_tint(rollout), detail="error")
+            figures.row_label(grid, row, figures.name(rollout.model), tint=rollout.colour, detail="error")
         if errors and able:
             label = figures.labelled("prediction − simulation", FIELDS[field].units)
             figures.colour_bar(grid, 1 + len(able), error, label, last=count - 1)
         _times(grid, [times[n] for n in wanted])
     return grid.figure
-
-
-def _tint(rollout: Rollout) -> str:
-    return figures.colour(rollout.model)
 
 
 def _label(field: str) -> str:

@@ -2,17 +2,19 @@
 
 Threshold, cell area and time step are arguments, never constants: published hotspot figures differ in
 all three. What does not exist is `nan`, read "undefined": the temperature of a hotspot where there is
-none, a rate with an undefined end. It is never replaced by 0 K, which would add a spike of thousands of
-K/ns at every ignition and turn the score of a rate into a score of onset times.
+none, a rate with an undefined end. Taken for 0 K it adds a spike of thousands of K/ns at every ignition and turns
+the score of a rate into one of onset times; to compare with who does so, `empty` can ask for it.
 A prediction that is not finite is infinitely wrong; it is not undefined, and so it cannot improve a mean.
 """
 
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+
+Empty = Literal["undefined", "zero"]
 
 
 def rmse(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -48,6 +50,41 @@ def vrmse(prediction: np.ndarray, truth: np.ndarray, floor: float) -> np.ndarray
     return rmse(prediction, truth) / np.sqrt(np.maximum(variance, floor))
 
 
+def nrmse(prediction: np.ndarray, truth: np.ndarray, extent: float) -> np.ndarray:
+    """Return the error relative to the range of the truth, RMSE / extent [1], over y and x.
+
+    Parameters
+    ----------
+    prediction, truth
+        Fields of one unit, shape (..., y, x).
+    extent
+        Largest less smallest value of the truth, of whatever counts as one, in the fields' unit.
+    """
+    return rmse(prediction, truth) / max(extent, float(np.finfo("float64").tiny))
+
+
+def correlation(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation over y and x, shape (...).
+
+    It is `nan` (undefined) where the truth is uniform, 0 where the prediction alone is, for then it knows nothing of
+    the truth's pattern, and -1, the worst, where a prediction is not finite.
+    """
+    finite = _finite(prediction)
+    ours, real = (
+        field - field.mean(axis=(-2, -1), keepdims=True)
+        for field in (np.where(finite[..., None, None], prediction, 0.0).astype("float64"), truth.astype("float64"))
+    )
+    mine, theirs = (np.sqrt(np.square(field).mean(axis=(-2, -1))) for field in (ours, real))
+    size = mine * theirs
+    found = np.where(size > 0.0, (ours * real).mean(axis=(-2, -1)) / np.where(size > 0.0, size, 1.0), 0.0)
+    return np.where(theirs > 0.0, np.where(finite, found, -1.0), np.nan)
+
+
+def survival(lost: np.ndarray) -> float:
+    """Return the part of the steps (time,) before the first that is lost: 1 where none is, 0 where the first is."""
+    return float(np.argmax(lost) / lost.size) if lost.any() else 1.0
+
+
 def wasserstein(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the distance of the distributions of values over y and x, in the fields' unit.
 
@@ -65,38 +102,6 @@ def quantile(field: np.ndarray, share: float) -> np.ndarray:
     finite = _finite(field)
     kept = np.where(finite[..., None, None], field, 0.0).astype("float64")
     return np.where(finite, np.quantile(kept, share, axis=(-2, -1)), np.inf)
-
-
-def coverage(members: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of values that lie within the range of their members, `nan` where all are undefined.
-
-    A calibrated ensemble of M members covers (M - 1) / (M + 1).
-
-    Parameters
-    ----------
-    members, truth
-        Shapes (sample, ...) and (...); a value that is undefined, or has an undefined member, does not count.
-    """
-    known = ~np.isnan(members).any(axis=0) & ~np.isnan(truth)
-    inside = (members.min(axis=0) <= truth) & (truth <= members.max(axis=0))
-    return float(inside[known].mean()) if known.any() else math.nan
-
-
-def spread_skill(members: np.ndarray, truth: np.ndarray) -> float:
-    """Return spread over error of an ensemble [1]; 1 is calibrated, below 1 the members are too sure.
-
-    Root mean variance, times sqrt((M + 1) / M) for M members, over the RMSE of their mean (Fortin et al., J.
-    Hydrometeorol. 15, 2014). Shapes as for `coverage`; `nan` where nothing is defined, there is one member, or the
-    mean is never wrong.
-    """
-    count = members.shape[0]
-    known = np.isfinite(members).all(axis=0) & np.isfinite(truth)
-    if count < 2 or not known.any():
-        return math.nan
-    kept = members[:, known]
-    error = math.sqrt(np.square(kept.mean(axis=0) - truth[known]).mean())
-    spread_of = math.sqrt(kept.var(axis=0, ddof=1).mean() * (count + 1) / count)
-    return spread_of / error if error else math.nan
 
 
 def hotspot_mask(temperature: np.ndarray, threshold: float) -> np.ndarray:
@@ -120,8 +125,8 @@ def hotspot_area(temperature: np.ndarray, threshold: float, cell_area: float) ->
     return np.where(_finite(temperature), count * cell_area, np.inf)
 
 
-def hotspot_temperature(temperature: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the mean temperature of the hotspot [K], `nan` (undefined) where there is no hotspot.
+def hotspot_temperature(temperature: np.ndarray, threshold: float, empty: Empty = "undefined") -> np.ndarray:
+    """Return the mean temperature of the hotspot [K].
 
     Parameters
     ----------
@@ -129,6 +134,8 @@ def hotspot_temperature(temperature: np.ndarray, threshold: float) -> np.ndarray
         [K], shape (..., y, x).
     threshold
         Lowest temperature that is not hot enough [K].
+    empty
+        What it is where there is no hotspot: `undefined` is `nan`, `zero` is 0 K, as several papers have it.
 
     Returns
     -------
@@ -137,7 +144,7 @@ def hotspot_temperature(temperature: np.ndarray, threshold: float) -> np.ndarray
     hot = hotspot_mask(temperature, threshold)
     count = hot.sum(axis=(-2, -1))
     total = np.where(hot, np.asarray(temperature, dtype="float64"), 0.0).sum(axis=(-2, -1))
-    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan if empty == "undefined" else 0.0)
     return np.where(_finite(temperature), mean, np.inf)
 
 
@@ -174,31 +181,6 @@ def intersection_over_union(prediction: np.ndarray, truth: np.ndarray) -> np.nda
     both = np.logical_and(prediction, truth).sum(axis=(-2, -1))
     either = np.logical_or(prediction, truth).sum(axis=(-2, -1))
     return np.where(either > 0, both / np.maximum(either, 1), np.nan)
-
-
-def fair_crps(members: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the fair continuous ranked probability score along the first axis, in the quantity's unit.
-
-    Mean |x_i - y| less half the mean |x_i - x_j| over pairs of different members, which is unbiased in
-    the number of members (Ferro, Q. J. R. Meteorol. Soc. 140, 2014). One member: the absolute error.
-
-    Parameters
-    ----------
-    members
-        Shape (sample, ...).
-    truth
-        Shape (...).
-
-    Returns
-    -------
-    Array of shape (...), `nan` where the truth or a member is undefined, infinite where one is infinite.
-    """
-    count = members.shape[0]
-    lost = np.isinf(members).any(axis=0)
-    kept = np.where(lost, 0.0, members)
-    accuracy = np.abs(kept - truth).mean(axis=0)
-    pairs = sum(np.abs(kept - member).sum(axis=0) for member in kept)
-    return np.where(lost, np.inf, accuracy - pairs / max(2 * count * (count - 1), 1))
 
 
 def mean_defined(values: np.ndarray, axis: int = 0) -> np.ndarray:

@@ -35,16 +35,26 @@ class Table(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A cell: text, SI value where it is a number, name to find it by, whether it is the best of its row."""
+    """A cell: text, SI value where it is a number, name to find it by, whether it is the best, a note and its tone."""
 
     text: str
     value: float | None = None
     name: str = ""
     best: bool = False
+    note: str = ""
+    tone: str = ""
+
+
+class Fold(NamedTuple):
+    """What is shown only when asked for: its title, tables and figures."""
+
+    title: str
+    tables: Sequence[Table] = ()
+    shown: Sequence[Shown] = ()
 
 
 class Section(NamedTuple):
-    """A part of the page: name for links, title, paragraphs, commands, then tables, films and figures; if measured."""
+    """A part of the page: name for links, title, paragraphs, commands, tables, films, figures, folds; if measured."""
 
     name: str
     title: str
@@ -52,7 +62,7 @@ class Section(NamedTuple):
     tables: Sequence[Table] = ()
     shown: Sequence[Shown] = ()
     films: Sequence[Film] = ()
-    folded: Sequence[Shown] = ()
+    folded: Sequence[Fold] = ()
     measured: bool = False
     commands: Sequence[str] = ()
 

@@ -6,7 +6,7 @@ other figures, are the same to the last byte whenever the results are.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from tessera.data import schema
 from tessera.evaluation import (
+    calibration,
     costs,
     curves,
     figures,
@@ -26,18 +27,20 @@ from tessera.evaluation import (
     machine,
     origin,
     page,
+    published,
     scores,
     summary,
+    tables,
     verdict,
-    wording,
 )
 from tessera.evaluation.gallery import Rollout
-from tessera.evaluation.page import Cell, Section, Shown, Table
+from tessera.evaluation.page import Cell, Fold, Section, Shown, Table
 
 SCALES = ("meso", "micro")
 SHOWN_FIELDS = ("temperature", "pressure", "microstructure")
 FILM_WIDTH = 256
 GALLERY = 4
+CROWD = 4  # models, beyond which the film alone is shown and pictures of roll-outs are folded
 
 
 class Evidence(NamedTuple):
@@ -65,6 +68,9 @@ class Evidence(NamedTuple):
         SHA-256 of the outputs by their paths in the results.
     left_out
         Models that the study asks for and the ensembles cannot teach, and why.
+    parameters, operations
+        Parameters of the network, and floating-point operations per predicted snapshot, by name of the prediction such
+        as `meso/tessera/n2_s0_test`; what is missing is not known.
     """
 
     settings: Mapping[str, Any]
@@ -77,6 +83,13 @@ class Evidence(NamedTuple):
     spent: Mapping[str, float]
     checksums: Mapping[str, str] = {}
     left_out: Mapping[str, str] = {}
+    parameters: Mapping[str, float] = {}
+    operations: Mapping[str, float] = {}
+
+    @property
+    def models(self) -> list[str]:
+        """All models of the page, which share the colours."""
+        return figures.ordered({str(model) for table in self.tables.values() for model in table["model"].unique()})
 
 
 def compose(evidence: Evidence, folder: Path) -> page.Page:
@@ -92,25 +105,24 @@ def compose(evidence: Evidence, folder: Path) -> page.Page:
     short = {scale: summary.summarise(table) for scale, table in evidence.tables.items()}
     chosen = verdict.standing(short["meso"])
     sections = [
-        _headline(short["meso"], chosen),
+        _headline(short["meso"], evidence.tables["meso"], chosen),
         _setting(evidence),
         _ensembles(evidence, folder),
         *([_tokens(evidence.reconstruction, evidence, folder)] if evidence.reconstruction is not None else []),
         *(_rollouts(evidence, scale, chosen, folder) for scale in SCALES if evidence.predictions[scale]),
-        *(_hotspots(evidence.tables[scale], scale, folder) for scale in SCALES),
-        _scores(short, evidence.tables["meso"], chosen),
+        *(_hotspots(evidence.tables[scale], evidence.models, scale, folder) for scale in SCALES),
+        _scores(short, evidence, folder),
         _costs(evidence, folder),
-        _training(evidence.histories, folder),
+        _training(evidence.histories, evidence.models, folder),
         origin.section(_named(evidence), evidence.settings, evidence.checksums),
     ]
     settings = yaml.safe_dump(dict(evidence.settings), sort_keys=False, default_flow_style=None)
     return page.Page(evidence.settings["name"], verdict.sentence(short["meso"]), sections, settings)
 
 
-def _headline(short: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
-    runs = [*chosen.items(), ("persistence", None)]
-    table = _comparison(short, runs, tuple(verdict.HEADLINES), "headline")
-    return Section("headline", "Headline", tables=[table._replace(caption="Error at meso scale, root mean square.")])
+def _headline(short: pd.DataFrame, table: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
+    runs = [*chosen.items(), *((model, None) for model in verdict.untrained(short))]
+    return Section("headline", "Headline", tables=[of(short, table, runs) for of in (tables.headline, tables.duels)])
 
 
 def _setting(evidence: Evidence) -> Section:
@@ -144,7 +156,7 @@ def _setting(evidence: Evidence) -> Section:
         if "imported_from" in truth.attrs:
             said = [str(truth.attrs[name]) for name in ("title", "source", "license") if name in truth.attrs]
             text.append(f"The {scale} ensemble was imported ({truth.attrs['imported_from']}): {'; '.join(said)}.")
-    text += [f"{figures.NAMES[model]} is left out: {reason}." for model, reason in evidence.left_out.items()]
+    text += [f"{figures.name(model)} is left out: {reason}." for model, reason in evidence.left_out.items()]
     return Section("setting", "What was run", text, [Table("ensembles", "The ensembles.", columns, rows)])
 
 
@@ -177,77 +189,67 @@ def _rollouts(evidence: Evidence, scale: str, chosen: Mapping[str, int | None], 
     truth, stores = evidence.ensembles[scale], _stores(evidence.predictions[scale], chosen)
     case = int(min(stores[0]["case"].values))
     real = {name: values for name, values in scores.load_case(truth, case).items() if name in SHOWN_FIELDS}
-    made = [_rollout(one, case) for one in stores]
+    made = [_rollout(one, case, evidence.models) for one in stores]
     snapshots, times = _snapshots(evidence, scale), truth["time"].values
     thin = -(-truth.sizes["x"] // FILM_WIDTH)
     films = [film.film(case, field, real, made, times, thin=thin) for field in real]
     members = max((one.sizes.get("sample", 1) for one in stores), default=1)
-    text = [f"Test case {case}, simulated and predicted." + (" Of tessera, one member is shown." * (members > 1))]
+    text = [f"Test case {case}, simulated and predicted." + (" Of models with members, one is shown." * (members > 1))]
     shown = [
         _save(
             gallery.rollouts(real, made, field, snapshots, times),
             f"rollout_{scale}_{field}",
             folder,
-            f"{figures.LOOKS[field].label.capitalize()} of {scale} test case {case}: simulation, predictions, errors.",
+            f"{figures.LOOKS[field].label.capitalize()} of {scale} test case {case}: simulation, predictions, errors. "
+            "Errors beyond the scale, twice that of the median model, have the colour of its end.",
         )
         for field in real
     ]
     name = f"Roll-outs at {scale} scale"
-    return Section(f"rollouts-{scale}", name, text, shown=shown[:1], films=films, folded=shown[1:])
+    first = 1 if len(made) <= CROWD else 0
+    rest = shown[first:]
+    folded = [Fold("More fields" if first else "Every field, with errors", shown=rest)] if rest else []
+    return Section(f"rollouts-{scale}", name, text, shown=shown[:first], films=films, folded=folded)
 
 
-def _hotspots(table: pd.DataFrame, scale: str, folder: Path) -> Section:
-    band = "Lines are means over test cases and seeds, bands one standard deviation; an undefined value is left out."
-    shown = [
-        _save(curves.hotspots(table), f"hotspots_{scale}", folder, f"Hotspots of the {scale} test cases. {band}"),
-        _save(
-            curves.errors(table, ("temperature_rmse", "pressure_rmse", "hotspot_area", "hotspot_temperature")),
-            f"errors_{scale}",
-            folder,
-            "How errors grow with time: root mean square over test cases and seeds.",
+def _hotspots(table: pd.DataFrame, models: list[str], scale: str, folder: Path) -> Section:
+    band = "Lines are means over test cases and seeds, bands one standard deviation"
+    band += "" if curves.banded(table) else ", drawn for the simulation alone"
+    band += "; an undefined value is left out. A triangle at an edge marks where a line leaves the axes."
+    quantities = ("temperature_rmse", "pressure_rmse", "hotspot_area", "hotspot_temperature")
+    told = {
+        "hotspots": (curves.hotspots(table, models), f"Hotspots of the {scale} test cases. {band}"),
+        "errors": (
+            curves.errors(table, quantities, models),
+            "How errors grow with time: root mean square over test cases and seeds. Axes end at "
+            f"{curves.BEYOND:g} times the largest error of the median run; a triangle marks where a run leaves them.",
         ),
-    ]
+        "exceedance": (
+            curves.exceedance(table, models),
+            f"Area of the {scale} test cases that is hotter than a threshold, half-way and at the end: mean of cases.",
+        ),
+    }
+    shown = [_save(figure, f"{name}_{scale}", folder, caption) for name, (figure, caption) in told.items()]
     return Section(f"hotspots-{scale}", f"Hotspots at {scale} scale", shown=shown)
 
 
-def _scores(short: Mapping[str, pd.DataFrame], table: pd.DataFrame, chosen: Mapping[str, int | None]) -> Section:
-    """Return all scores of both scales; `table` is that of the meso scale, `chosen` who stands in the headline."""
-    tables = []
-    for scale in SCALES:
-        runs = [run for run, _, _ in curves.runs(short[scale], _models(short[scale]))]
-        for names, what, said in (
-            (wording.SCORED, f"scores-{scale}", "mean ± standard deviation over cases and seeds, the best in bold"),
-            (wording.FURTHER, f"further-{scale}", "structure, front and calibration, likewise"),
-        ):
-            found = _comparison(short[scale], runs, names, what)
-            tables.append(found._replace(caption=f"{scale} test cases: {said}."))
+def _scores(short: Mapping[str, pd.DataFrame], evidence: Evidence, folder: Path) -> Section:
+    """Return all scores of both scales, folded by scale, and how well members are calibrated."""
+    folds = [Fold(f"All scores at {scale} scale", tables.themes(short[scale], scale)) for scale in SCALES]
     text = [
-        "Errors are root mean squares over cells and snapshots of a case; lower is better but for the overlap and "
-        "the part survived. A relative error of 1 is that of the truth's mean; a spectrum is 1 off where its power "
-        "is wrong by a factor of ten; members are calibrated where spread over error is 1."
+        "Mean ± standard deviation over cases and seeds, the best in bold; a value that does not exist is left out of "
+        "a mean, and told where some are. Lower is better but for overlaps, correlations and the parts survived.",
     ]
-    return Section("scores", "Scores", text, [*tables, *_paired(table, chosen)])
-
-
-def _paired(table: pd.DataFrame, chosen: Mapping[str, int | None]) -> list[Table]:
-    """Return the differences between tessera and each other model, case by case, with their intervals."""
-    rivals = [run for run in (*chosen.items(), ("persistence", None)) if run[0] != "tessera"]
-    if "tessera" not in chosen:
-        return []
-    rows = []
-    for metric in verdict.HEADLINES:
-        unit = scores.units()[metric]
-        cells = [Cell(figures.labelled(wording.called(metric), unit))]
-        for rival in rivals:
-            found = summary.difference(table, ("tessera", chosen["tessera"]), rival, metric)
-            mean, low, high = (figures.number(value, unit) for value in found)
-            cells.append(Cell(mean if math.isnan(found[1]) else f"{mean} ({low} to {high})", found[0]))
-        rows.append(cells)
-    caption = (
-        "Error of tessera less that of each other model, meso test cases, paired by case, with the 95 % interval of "
-        "the bootstrap over cases: below zero tessera is better. Of few cases it is narrower than it should be."
-    )
-    return [Table("scores-paired", caption, ["", *(curves.label(*rival) for rival in rivals)], rows)]
+    shown = []
+    drawn = calibration.chart(evidence.tables["meso"], evidence.models)
+    if drawn is not None:
+        caption = (
+            "Members at meso scale: share of true values within the central intervals of the members, against the "
+            "share that a calibrated ensemble would have, and how many true values have so many members below them "
+            "(even is calibrated, a bowl too sure, a hill too careful)."
+        )
+        shown = [_save(drawn, "calibration", folder, caption)]
+    return Section("scores", "Scores", text, shown=shown, folded=folds)
 
 
 def _costs(evidence: Evidence, folder: Path) -> Section:
@@ -277,7 +279,16 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
         f"{' and '.join(f'{value} at {scale} scale' for scale, value in told.items())}. The page was made on "
         f"{where.processor}, {where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}."
     ]
-    return Section("costs", "Costs", text, [Table("costs-models", caption, columns, rows)], shown, measured=True)
+    size, work = (_by_run(evidence, what) for what in (evidence.parameters, evidence.operations))
+    found = [tables.models(bill, size, work, published.beside()), Table("costs-models", caption, columns, rows)]
+    folds = [Fold("Published networks", [published.table()])]
+    return Section("costs", "Costs", text, found, shown, folded=folds, measured=True)
+
+
+def _by_run(evidence: Evidence, known: Mapping[str, float]) -> dict[verdict.Who, float]:
+    """Return a number of each network at meso scale by model and meso cases; seeds are alike."""
+    runs = {name: scores.run_of(one) for name, one in evidence.predictions["meso"].items()}
+    return {(run.model, run.n_meso): known[name] for name, run in runs.items() if name in known}
 
 
 def _break_even(cases: float) -> str:
@@ -286,13 +297,15 @@ def _break_even(cases: float) -> str:
     return f"{cases:.0f} case{'s' if cases != 1 else ''}" if math.isfinite(cases) else "never"
 
 
-def _training(histories: Mapping[str, pd.DataFrame], folder: Path) -> Section:
+def _training(histories: Mapping[str, pd.DataFrame], models: list[str], folder: Path) -> Section:
     records = {name: _record(name, history) for name, history in histories.items() if len(history)}
     caption = (
         "Training loss (thin) and validation error (thick) of every training. They are different measures: the loss "
         "weighs hot cells and short horizons, the error is that of whole validation cases."
     )
-    return Section("training", "Training", shown=[_save(curves.histories(records), "training", folder, caption)])
+    return Section(
+        "training", "Training", shown=[_save(curves.histories(records, models), "training", folder, caption)]
+    )
 
 
 def _named(evidence: Evidence) -> dict[str, xr.Dataset]:
@@ -305,42 +318,6 @@ def _named(evidence: Evidence) -> dict[str, xr.Dataset]:
     return named
 
 
-def _comparison(short: pd.DataFrame, runs: Sequence[tuple[str, Any]], metrics: Sequence[str], name: str) -> Table:
-    rows = []
-    for metric in metrics:
-        unit = scores.units()[metric]
-        values = [verdict.value(short, model, n_meso, metric) for model, n_meso in runs]
-        if metric not in set(short["metric"]):  # the ensembles lack its field
-            continue
-        best = _best(values, scores.better(metric))
-        deviations = [_deviation(short, model, n_meso, metric) for model, n_meso in runs]
-        cells = [Cell(figures.labelled(wording.called(metric), unit))]
-        for (model, _), value, deviation in zip(runs, values, deviations, strict=True):
-            known = [number for number in (value, deviation) if not math.isnan(number)] or [math.nan]
-            shown = " ± ".join(figures.number(number, unit) for number in known)
-            cells.append(Cell(shown, value, f"{name}-{model}-{metric}", not math.isnan(value) and value == best))
-        rows.append(cells)
-    return Table(name, "", ["", *(curves.label(model, n_meso) for model, n_meso in runs)], rows)
-
-
-def _deviation(short: pd.DataFrame, model: str, n_meso: int | None, metric: str) -> float:
-    rows = short[(short["model"] == model) & (short["metric"] == metric)]
-    rows = rows[rows["n_meso"].isna()] if n_meso is None or pd.isna(n_meso) else rows[rows["n_meso"] == n_meso]
-    return float(rows["std"].iloc[0]) if len(rows) else math.nan
-
-
-def _best(values: Sequence[float], better: str | None) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    if not known or better is None:
-        return math.nan
-    return max(known) if better == "higher" else min(known)
-
-
-def _models(short: pd.DataFrame) -> list[str]:
-    found = set(short["model"]) - {"truth"}
-    return [*(model for model in figures.NAMES if model in found), *sorted(found - set(figures.NAMES))]
-
-
 def _stores(predictions: Mapping[str, xr.Dataset], chosen: Mapping[str, int | None]) -> list[xr.Dataset]:
     """Return one store per model, in the order of the headline: the run that stands there, of the first seed."""
     found = []
@@ -351,11 +328,11 @@ def _stores(predictions: Mapping[str, xr.Dataset], chosen: Mapping[str, int | No
     return found
 
 
-def _rollout(prediction: xr.Dataset, case: int) -> Rollout:
+def _rollout(prediction: xr.Dataset, case: int, models: list[str]) -> Rollout:
     run = scores.run_of(prediction)
     first = prediction.isel(sample=0) if "sample" in prediction.sizes else prediction
     fields = {name: values for name, values in scores.load_case(first, case).items() if name in SHOWN_FIELDS}
-    return Rollout(run.model, curves.trained_on(run.n_meso or 0), fields)
+    return Rollout(run.model, curves.trained_on(run.n_meso or 0), fields, figures.colour(run.model, models))
 
 
 def _record(name: str, history: pd.DataFrame) -> pd.DataFrame:

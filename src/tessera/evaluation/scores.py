@@ -18,18 +18,24 @@ import xarray as xr
 
 from tessera.data import schema, workers
 from tessera.errors import DataError
-from tessera.evaluation import measures, metrics, persistence
+from tessera.evaluation import measures, members, metrics, persistence
 
 COLUMNS = ["model", "n_meso", "seed", "scale", "case", "time", "metric", "value", "unit"]
+SWEEP = (800.0, 900.0, 1000.0, 1100.0, 1200.0, 1300.0, 1400.0, 1500.0)  # K
 QUANTITIES = {
     "hotspot_area": "m2",
     "hotspot_temperature": "K",
     "hotspot_area_rate": "m2 s-1",
     "hotspot_temperature_rate": "K s-1",
+    "hotspot_temperature_zero": "K",
+    "hotspot_temperature_zero_rate": "K s-1",
+    **{f"hotspot_area_{threshold:.0f}K": "m2" for threshold in SWEEP},
     "pore_area": "m2",
 }
-LOWER = ("_rmse", "_vrmse", "_nrmse", "_error", "_crps", "_mismatch", "_wasserstein")
+LOWER = ("_vrmse", "_nrmse", "_error", "_crps", "_energy", "_mismatch", "_missed", "_cells", "_rms", "diverged")
+WITHIN = ("rmse_", "_spectrum_", "_spectral_error_", "_wasserstein")
 ENSEMBLE_QUANTITIES = ("hotspot_area", "hotspot_temperature")
+ENSEMBLE_FIELDS = ("temperature",)
 
 
 class Setting(NamedTuple):
@@ -63,22 +69,27 @@ class Run(NamedTuple):
     seed: int | None = None
 
 
-def units() -> dict[str, str]:
-    """Return the unit of every metric of the table."""
-    found = {f"{name}_rmse": what.units for name, what in schema.FIELDS.items()}
+def units(count: int = 0) -> dict[str, str]:
+    """Return the unit of every metric of the table, the ranks among `count` members included."""
+    fields = {name: what.units for name, what in schema.FIELDS.items()}
+    found = {f"{name}_rmse": unit for name, unit in fields.items()}
     for name, unit in QUANTITIES.items():
         found |= {name: unit, f"{name}_rmse": unit, f"{name}_curve_rmse": unit}
-    for name in ENSEMBLE_QUANTITIES:
-        found |= {f"{name}_crps": QUANTITIES[name], f"{name}_spread": QUANTITIES[name]}
-        found |= {f"{name}_{kind}": unit for kind, unit in measures.CALIBRATION.items()}
-    return found | measures.units(list(schema.FIELDS)) | {"hotspot_iou": "1", "hotspot_mismatch": "1"}
+    for name in (*ENSEMBLE_QUANTITIES, *ENSEMBLE_FIELDS):
+        unit = QUANTITIES.get(name) or fields[name]
+        found |= {f"{name}_crps": unit, f"{name}_spread": unit}
+        found |= {f"{name}_{kind}": "1" for kind in ("coverage", "calibration_error", "spread_skill")}
+        found |= {f"{name}_rank_{place}": "1" for place in range(count + 1)}
+    found |= {f"{name}_energy": fields[name] for name in ENSEMBLE_FIELDS}
+    found |= {"hotspot_iou": "1", "hotspot_mismatch": "1", "pore_area_regrowth_error": "m2"}
+    return found | measures.units(fields)
 
 
 def better(metric: str) -> str | None:
     """Return whether `lower` or `higher` values of a metric are better, or None where neither is."""
-    if metric.endswith(("_iou", "_survival")):
+    if metric.endswith(("_iou", "_survival", "_correlation")):  # of a survival by correlation, too
         return "higher"
-    return "lower" if metric.endswith(LOWER) or "_vrmse_" in metric or "_spectrum_" in metric else None
+    return "lower" if metric.endswith((*LOWER, "_rmse")) or any(part in metric for part in WITHIN) else None
 
 
 def table(
@@ -119,7 +130,9 @@ def table(
 
 def check(prediction: xr.Dataset, truth: xr.Dataset, where: str, *, scale: str, start: int) -> None:
     """Refuse a prediction that cannot be compared with the truth, by name."""
-    missing = sorted({"model", "n_meso", "seed", "scale", "start_frame"} - set(prediction.attrs))
+    learnt = {"n_meso", "seed"}
+    wanted = {"model", "scale", "start_frame"} | (learnt if learnt & set(prediction.attrs) else set())
+    missing = sorted(wanted - set(prediction.attrs))
     if missing:
         raise DataError(f"{where}: expected attributes of a prediction, got none named {', '.join(missing)}")
     schema.check(prediction, where, fields={"temperature", *schema.fields_of(prediction)}, sample=None)
@@ -141,9 +154,10 @@ def check_axes(prediction: xr.Dataset, truth: xr.Dataset, where: str) -> None:
 
 
 def run_of(prediction: xr.Dataset) -> Run:
-    """Return who made a prediction."""
+    """Return who made a prediction; who learnt nothing, such as a solver, has neither meso cases nor a seed."""
     attrs = prediction.attrs
-    return Run(str(attrs["model"]), int(attrs["n_meso"]), int(attrs["seed"]))
+    n_meso, seed = (None if name not in attrs else int(attrs[name]) for name in ("n_meso", "seed"))
+    return Run(str(attrs["model"]), n_meso, seed)
 
 
 def load_case(dataset: xr.Dataset, case: int) -> dict[str, np.ndarray]:
@@ -166,15 +180,19 @@ def quantities(fields: Mapping[str, np.ndarray], setting: Setting) -> dict[str, 
     -------
     Arrays (..., time), the rates (..., time - 1); `nan` is undefined.
     """
-    temperature = fields["temperature"]
-    area = metrics.hotspot_area(temperature, setting.frame.threshold, setting.frame.cell_area)
-    hot = metrics.hotspot_temperature(temperature, setting.frame.threshold)
+    temperature, (threshold, cell_area, *_) = fields["temperature"], setting.frame
+    area = metrics.hotspot_area(temperature, threshold, cell_area)
+    hot, hot_zero = (metrics.hotspot_temperature(temperature, threshold, empty) for empty in ("undefined", "zero"))
     found = {
         "hotspot_area": area,
         "hotspot_temperature": hot,
         "hotspot_area_rate": metrics.rate(area, setting.interval),
         "hotspot_temperature_rate": metrics.rate(hot, setting.interval),
+        "hotspot_temperature_zero": hot_zero,
+        "hotspot_temperature_zero_rate": metrics.rate(hot_zero, setting.interval),
     }
+    for level in SWEEP:
+        found[f"hotspot_area_{level:.0f}K"] = metrics.hotspot_area(temperature, level, cell_area)
     if "microstructure" in fields:
         found["pore_area"] = metrics.pore_area(fields["microstructure"], setting.frame.cell_area)
     return found
@@ -222,8 +240,8 @@ def _case_rows(
     ours = {name: _members(field)[:, setting.start + 1 :] for name, field in prediction.items()}
     real = {name: truth[name][setting.start + 1 :] for name in ours}
     errors = {f"{name}_rmse": metrics.rmse(_member_mean(field), real[name]) for name, field in ours.items()}
-    members, expected = quantities(ours, setting), quantities(real, setting)
-    means = {name: metrics.mean_defined(values) for name, values in members.items()}
+    made, expected = quantities(ours, setting), quantities(real, setting)
+    means = {name: metrics.mean_defined(values) for name, values in made.items()}
     overlap = _overlap(ours["temperature"], real["temperature"], setting.frame.threshold)
     whole = {name: metrics.gather(values).root_mean_square for name, values in errors.items()}
     for name, mean in means.items():
@@ -232,23 +250,53 @@ def _case_rows(
     alone = (means["hotspot_area"] > 0.0) != (expected["hotspot_area"] > 0.0)
     alone |= np.isinf(means["hotspot_area"])
     whole["hotspot_mismatch"] = float(alone.mean())
-    more, more_whole = measures.measure(ours, real, setting.later)
+    if "pore_area" in means:
+        whole["pore_area_regrowth_error"] = _regrowth_error(means["pore_area"], expected["pore_area"])
+    ignited = bool(metrics.hotspot_mask(truth["temperature"][: setting.start + 1], setting.frame.threshold).any())
+    more, more_whole = measures.measure(ours, real, setting.later, ignited=ignited)
     whole |= more_whole
     snapshots = errors | means | {"hotspot_iou": overlap} | more
     if ours["temperature"].shape[0] > 1:
-        for name in ENSEMBLE_QUANTITIES:
-            snapshots[f"{name}_crps"] = metrics.fair_crps(members[name], expected[name])
-            snapshots[f"{name}_spread"] = metrics.spread(members[name])
-            for kind in ("crps", "spread"):
-                whole[f"{name}_{kind}"] = metrics.gather(snapshots[f"{name}_{kind}"]).mean
-        whole |= measures.calibration(
-            *({name: each[name] for name in ENSEMBLE_QUANTITIES} for each in (members, expected))
-        )
+        more, more_whole = _worth(ours, real, made, expected)
+        snapshots |= more
+        whole |= more_whole
     totals = {name: np.array([value]) for name, value in whole.items()}
     return pd.concat(
         [_rows(run, case, setting.later.time, snapshots), _rows(run, case, np.array([np.nan]), totals)],
         ignore_index=True,
     )
+
+
+def _worth(
+    ours: Mapping[str, np.ndarray],
+    real: Mapping[str, np.ndarray],
+    made: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+) -> measures.Measured:
+    """Return what the members are worth: per snapshot, and of the whole case with counts of ranks."""
+    snapshots, whole = {}, {}
+    for name in ENSEMBLE_QUANTITIES:
+        snapshots[f"{name}_crps"] = members.fair_crps(made[name], expected[name])
+        snapshots[f"{name}_spread"] = members.spread(made[name])
+    for name in ENSEMBLE_FIELDS:
+        snapshots[f"{name}_crps"] = members.field_crps(ours[name], real[name])
+        snapshots[f"{name}_energy"] = members.energy_score(ours[name], real[name])
+        snapshots[f"{name}_spread"] = members.field_spread(ours[name])
+    for name, series in snapshots.items():
+        whole[name] = metrics.gather(series).mean
+    for name in (*ENSEMBLE_QUANTITIES, *ENSEMBLE_FIELDS):
+        kept, true = (ours[name], real[name]) if name in ours else (made[name], expected[name])
+        for place, count in enumerate(members.ranks(kept, true)):
+            whole[f"{name}_rank_{place}"] = float(count)
+    return snapshots, whole
+
+
+def _regrowth_error(ours: np.ndarray, real: np.ndarray) -> float:
+    """Return how far off is the area by which pores grow again from one snapshot to the next [m2]."""
+    if np.isinf(ours).any():
+        return float("inf")
+    again, true = (metrics.gather(np.maximum(np.diff(area), 0.0)) for area in (ours, real))
+    return abs(float(again.total - true.total))
 
 
 def _members(field: np.ndarray) -> np.ndarray:
@@ -266,7 +314,7 @@ def _overlap(members: np.ndarray, truth: np.ndarray, threshold: float) -> np.nda
 
 
 def _rows(run: Run, case: int, time: np.ndarray, values: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    named, known = [], units()
+    named, known = [], units(sum(metric.startswith("temperature_rank_") for metric in values))
     for metric, series in values.items():
         content = {"time": time[: series.size], "metric": metric, "value": series, "unit": known[metric]}
         named.append(pd.DataFrame(content))

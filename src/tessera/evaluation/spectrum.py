@@ -33,16 +33,35 @@ def distances(prediction: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray
     One means that the power of a band is wrong by a factor of ten. Undefined where the truth has no power in a
     band, infinite where the prediction alone has none or is not finite.
     """
-    wave, ours = radial(np.where(np.isfinite(prediction), prediction, 0.0))
-    _, real = radial(truth)
-    broken = ~np.isfinite(prediction).all(axis=(-2, -1))
-    edges = np.geomspace(wave[0], wave[-1] * (1.0 + 1e-9), len(BANDS) + 1)
+    ours, broken = _powers(prediction)
     found = {}
-    for band, low, high in zip(BANDS, edges[:-1], edges[1:], strict=True):
-        inside = (wave >= low) & (wave < high)
-        mine, other = ours[..., inside].sum(axis=-1), real[..., inside].sum(axis=-1)
-        known = (mine > 0.0) & (other > 0.0)
-        ratio = np.abs(np.log10(np.where(known, mine, 1.0) / np.where(known, other, 1.0)))
+    for band, other in _powers(truth)[0].items():
+        known = (ours[band] > 0.0) & (other > 0.0)
+        ratio = np.abs(np.log10(np.where(known, ours[band], 1.0) / np.where(known, other, 1.0)))
         missing = np.where(other > 0.0, np.inf, np.nan)
         found[band] = np.where(broken, np.inf, np.where(known, ratio, missing))
     return found
+
+
+def errors(prediction: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the power of the error over that of the truth, by band [1], of fields (..., y, x).
+
+    Unlike the distance of spectra it sees waves that are in the wrong place. Known as binned spectral MSE from The
+    Well (Ohana et al., arXiv:2412.00568), here normalised. Undefined and infinite as `distances` is.
+    """
+    off, broken = _powers(np.asarray(prediction, dtype="float64") - truth)
+    found = {}
+    for band, other in _powers(truth)[0].items():
+        share = off[band] / np.where(other > 0.0, other, 1.0)
+        found[band] = np.where(broken, np.inf, np.where(other > 0.0, share, np.nan))
+    return found
+
+
+def _powers(field: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the power by band, and where a field is not finite, each of the leading shape."""
+    wave, power = radial(np.where(np.isfinite(field), field, 0.0))
+    edges = np.geomspace(wave[0], wave[-1] * (1.0 + 1e-9), len(BANDS) + 1)
+    found = {}
+    for band, low, high in zip(BANDS, edges[:-1], edges[1:], strict=True):
+        found[band] = power[..., (wave >= low) & (wave < high)].sum(axis=-1)
+    return found, ~np.isfinite(field).all(axis=(-2, -1))

@@ -1,105 +1,144 @@
-"""The headline numbers and one honest sentence, computed from the summary and from nothing else.
+"""The headline scores and one honest sentence, computed from the summary and from nothing else.
 
-The claim under test is that a model which learnt from micro simulations and few meso ones beats PARCv2
-trained on all of them. So `tessera` stands with the largest number of meso cases that is at most half
-of PARCv2's, PARCv2 with its largest, and every other model with as many as `tessera` if it has that,
-else with its largest.
+The claim under test is that a model which learnt from micro simulations and few meso ones, the subject, beats a rival
+trained on all of them. So the subject stands with the largest number of meso cases that is at most half of the rival's,
+the rival with its largest, and every other model with as many as the subject if it has that, else with its largest.
 """
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
-from tessera.evaluation import curves, figures
+from tessera.evaluation import curves, figures, scores, summary
 
+SUBJECT, RIVAL = "tessera", "parcv2"
 HEADLINES = {
     "hotspot_area_rmse": "hotspot area",
     "hotspot_temperature_rmse": "hotspot temperature",
     "hotspot_area_rate_rmse": "rate of hotspot area",
     "hotspot_temperature_rate_rmse": "rate of hotspot temperature",
     "temperature_rmse": "temperature field",
+    "hotspot_iou": "overlap of hotspots",
+    "hotspot_onset_error": "first hotspot",
+    "front_position_error": "position of the front",
 }
+Who = tuple[str, int | None]
 
 
-def standing(summary: pd.DataFrame) -> dict[str, int | None]:
-    """Return the number of meso cases with which each model stands in the headlines, by model.
+class Duel(NamedTuple):
+    """What came of comparing two models by the headline scores.
+
+    Attributes
+    ----------
+    judged
+        Scores that are defined for at least one of the two.
+    won
+        Those in which the first is better; a defined score beats an undefined one.
+    sure
+        Those of `won` in which the 95 % interval of the difference, paired by case, lies on one side of zero.
+    lost
+        Those in which, by that interval, the first is surely worse.
+    """
+
+    judged: list[str]
+    won: list[str]
+    sure: list[str]
+    lost: list[str]
+
+
+def standing(short: pd.DataFrame) -> dict[str, int | None]:
+    """Return the number of meso cases with which each model stands in the headlines, by model, the subject first.
 
     Parameters
     ----------
-    summary
+    short
         As `summary.summarise` returns it, of the meso scale.
     """
     counts = {
         str(model): sorted(int(n) for n in part["n_meso"].dropna().unique())
-        for model, part in summary.groupby("model")
+        for model, part in short.groupby("model")
         if part["n_meso"].notna().any()
     }
     chosen: dict[str, int | None] = {model: known[-1] for model, known in counts.items()}
-    if "tessera" in counts:
-        most = counts.get("parcv2", counts["tessera"])[-1]
-        few = [n for n in counts["tessera"] if 2 * n <= most]
-        chosen["tessera"] = few[-1] if few else counts["tessera"][0]
+    if SUBJECT in counts:
+        most = counts.get(RIVAL, counts[SUBJECT])[-1]
+        few = [n for n in counts[SUBJECT] if 2 * n <= most]
+        chosen[SUBJECT] = few[-1] if few else counts[SUBJECT][0]
         for model, known in counts.items():
-            if model not in {"tessera", "parcv2"} and chosen["tessera"] in known:
-                chosen[model] = chosen["tessera"]
-    order = [model for model in figures.NAMES if model in chosen]
-    return {model: chosen[model] for model in [*order, *sorted(set(chosen) - set(order))]}
+            if model not in {SUBJECT, RIVAL} and chosen[SUBJECT] in known:
+                chosen[model] = chosen[SUBJECT]
+    order = sorted(figures.ordered(chosen), key=lambda model: model != SUBJECT)
+    return {model: chosen[model] for model in order}
 
 
-def value(summary: pd.DataFrame, model: str, n_meso: int | None, metric: str) -> float:
+def untrained(short: pd.DataFrame) -> list[str]:
+    """Return the baselines that learn nothing, such as persistence, in the order of the figures."""
+    known = short[short["n_meso"].isna() & (short["model"] != "truth")]["model"].unique()
+    return figures.ordered(known)
+
+
+def value(short: pd.DataFrame, model: str, n_meso: int | None, metric: str) -> float:
     """Return the mean of a metric [SI], `nan` where it is undefined or was not scored."""
-    rows = summary[(summary["model"] == model) & (summary["metric"] == metric)]
-    rows = rows[rows["n_meso"].isna()] if n_meso is None else rows[rows["n_meso"] == n_meso]
+    rows = summary.rows_of(short[short["metric"] == metric], model, n_meso)
     return float(rows["mean"].iloc[0]) if len(rows) else math.nan
 
 
-def wins(summary: pd.DataFrame, ours: tuple[str, int | None], theirs: tuple[str, int | None]) -> list[str]:
-    """Return the headline metrics in which `ours` has the lower mean error; a finite error beats an undefined."""
-    found = []
+def duel(short: pd.DataFrame, ours: Who, theirs: Who, table: pd.DataFrame | None = None) -> Duel:
+    """Compare two models by the headline scores.
+
+    Parameters
+    ----------
+    short
+        The summary of a scale.
+    ours, theirs
+        Models and their numbers of meso cases.
+    table
+        The score table of the scale, from which follows what is sure; nothing is without it.
+    """
+    found = Duel([], [], [], [])
     for metric in HEADLINES:
-        mine, other = value(summary, *ours, metric), value(summary, *theirs, metric)
-        if math.isfinite(mine) and (math.isnan(other) or mine < other):
-            found.append(metric)
+        mine, other = value(short, *ours, metric), value(short, *theirs, metric)
+        if math.isnan(mine) and math.isnan(other):
+            continue
+        found.judged.append(metric)
+        sign = -1.0 if scores.better(metric) == "higher" else 1.0
+        if math.isfinite(mine) and (math.isnan(other) or sign * mine < sign * other):
+            found.won.append(metric)
+        if table is not None:
+            _, low, high = summary.difference(table, ours, theirs, metric)
+            if sign * (high if sign > 0.0 else low) < 0.0:
+                found.sure.append(metric)
+            elif sign * (low if sign > 0.0 else high) > 0.0:
+                found.lost.append(metric)
     return found
 
 
-def sentence(summary: pd.DataFrame) -> str:
+def sentence(short: pd.DataFrame) -> str:
     """Return the verdict in one sentence, whichever way it is."""
-    chosen = standing(summary)
-    if "tessera" not in chosen:
-        return "The latent model was not part of this study, so there is nothing to judge."
-    ours = ("tessera", chosen["tessera"])
-    rivals = [(model, n_meso) for model, n_meso in chosen.items() if model != "tessera"]
-    parts = [_against(summary, ours, rival) for rival in rivals]
-    floor = len(wins(summary, ours, ("persistence", None)))
-    cases = int(summary["cases"].max())
-    trivial = (
-        f"it is better than holding the start frame in {_of(floor)}"
-        if floor < len(HEADLINES)
-        else ("it is better than holding the start frame in all of them")
-    )
+    chosen = standing(short)
+    if SUBJECT not in chosen:
+        return f"{figures.name(SUBJECT)} was not part of this study, so there is nothing to judge."
+    cases = int(short["cases"].max())
+    rivals = [RIVAL, *untrained(short), *chosen]
+    rival = next((model for model in rivals if model in {*chosen, *untrained(short)} - {SUBJECT}), None)
+    if rival is None:
+        return f"{figures.name(SUBJECT)} stands alone, so there is nothing to judge."
+    theirs = (rival, chosen.get(rival))
+    found = duel(short, (SUBJECT, chosen[SUBJECT]), theirs)
+    count, of = len(found.won), len(found.judged)
+    how = "all" if count == of else "none" if count == 0 else str(count)
     return (
-        f"{curves.label(*ours)}, " + "; ".join([*parts, trivial]) + f" (mean over {cases} test case"
-        f"{'s' if cases != 1 else ''}, lower error is better)."
+        f"{_trained(SUBJECT, chosen[SUBJECT])} is better than {_trained(*theirs)} in {how} of {of} headline scores "
+        f"(mean over {cases} test case{'s' if cases != 1 else ''})."
     )
 
 
-def _against(summary: pd.DataFrame, ours: tuple[str, int | None], theirs: tuple[str, int | None]) -> str:
-    better = wins(summary, ours, theirs)
-    who = f"{figures.name(theirs[0])} with {curves.trained_on(int(theirs[1] or 0))}"
-    if len(better) == len(HEADLINES):
-        return f"beats {who} in all {len(HEADLINES)} headline errors"
-    if not better:
-        return f"does not beat {who} in any of the {len(HEADLINES)} headline errors"
-    rest = [metric for metric in HEADLINES if metric not in better]
-    few, said = (better, "") if len(better) <= len(rest) else (rest, "all but ")
-    return f"beats {who} in {_of(len(better))} headline errors ({said}{_list([HEADLINES[m] for m in few])})"
+def named(metrics: Sequence[str]) -> str:
+    """Return headline scores in words."""
+    return ", ".join(HEADLINES[metric] for metric in metrics)
 
 
-def _of(count: int) -> str:
-    return f"{count} of {len(HEADLINES)}"
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+def _trained(model: str, n_meso: int | None) -> str:
+    return figures.name(model) if n_meso is None else f"{figures.name(model)} ({curves.trained_on(n_meso)})"

@@ -64,8 +64,6 @@ def predict_coarse(
     result.attrs |= provenance(study.name, section, SOURCES) | {
         "title": f"{split} cases of study {study.name} by the solver, {coarsening} times as coarse",
         "model": f"coarse{coarsening}",
-        "n_meso": 0,
-        "seed": 0,
         "scale": scale,
         "split": split,
         "start_frame": start,

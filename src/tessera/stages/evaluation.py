@@ -10,7 +10,7 @@ import xarray as xr
 
 from tessera.data import files, ledger, outputs, schema, seals, store
 from tessera.errors import DataError
-from tessera.evaluation import costs, page, scores, summary
+from tessera.evaluation import costs, figures, page, scores, sizes, summary
 from tessera.evaluation.report import Evidence, compose
 from tessera.study import Study
 
@@ -47,7 +47,8 @@ def report(study: Study, results: Path, out: Path) -> None:
     evidence = evidence._replace(checksums=outputs.digests(results, made))
     with files.whole(out.parent / "figures") as beside:
         beside.mkdir()
-        text = page.render(compose(evidence, beside))
+        with figures.naming(study.labels):
+            text = page.render(compose(evidence, beside))
     files.write_text(out, text)
     ours = outputs.digests(results, [name for name in outputs.names(results) if name not in evidence.checksums])
     outputs.record(out.with_name("outputs.json"), study.name, {**evidence.checksums, **ours})
@@ -73,7 +74,22 @@ def _gather(study: Study, results: Path) -> Evidence:
         measured=costs.benchmarks(results / "benchmarks"),
         spent={name.rpartition(".")[0]: seconds for name, seconds in spent.items()},
         left_out=study.left_out(),
+        parameters=_parameters(study, results),
+        operations=_operations(study, results),
     )
+
+
+def _parameters(study: Study, results: Path) -> dict[str, float]:
+    """Return the parameters of the networks that predict at meso scale, of those whose checkpoint is still there."""
+    names = {f"{run.model}/n{run.n_meso}_s{run.seed}": run for run in _runs(study, "meso")}
+    paths = {name: results / f"models/{name if run.n_meso else 'coupled'}.safetensors" for name, run in names.items()}
+    return {f"meso/{name}_test": float(sizes.parameters(path)) for name, path in paths.items() if path.is_file()}
+
+
+def _operations(study: Study, results: Path) -> dict[str, float]:
+    """Return the floating-point operations per predicted snapshot that the predictions at meso scale recorded."""
+    found = {name: ledger.read(results / f"predictions/{name}.json") for name in _predictions(study, "meso")}
+    return {name: ledger.number(record, "flop_per_frame") for name, record in found.items()}
 
 
 def _open(study: Study, manifest: Path) -> xr.Dataset:
@@ -88,12 +104,12 @@ def _runs(study: Study, scale: str) -> list[scores.Run]:
     known = {model: study.runs(model) for model in study.predictors(scale)}
     if scale == "micro" and "tessera" in known:
         known["tessera"] = [(0, 0)]
-    known |= {model: [(0, 0)] for model in study.solvers(scale)}
     return [scores.Run(model, *run) for model, runs in known.items() for run in runs]
 
 
 def _predictions(study: Study, scale: str) -> list[str]:
-    return [f"{scale}/{run.model}/n{run.n_meso}_s{run.seed}_test" for run in _runs(study, scale)]
+    learnt = [f"{scale}/{run.model}/n{run.n_meso}_s{run.seed}_test" for run in _runs(study, scale)]
+    return learnt + [f"{scale}/{solver}/n0_s0_test" for solver in study.solvers(scale)]
 
 
 def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
