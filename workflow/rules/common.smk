@@ -53,7 +53,7 @@ NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 SCORES = tuple(
     f"evaluation/{part}"
-    for part in ("front", "measures", "members", "metrics", "regions", "scores", "spectrum", "summary")
+    for part in ("front", "measures", "members", "metrics", "persistence", "regions", "scores", "spectrum", "summary")
 )
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
