@@ -8,7 +8,9 @@ from torch import nn
 from tessera.errors import DataError
 from tessera.models.cnext import CNextUNet
 from tessera.models.dynamics import Evolve, LatentStep
+from tessera.models.latentparc import LatentPARC
 from tessera.models.parc import PARCv2
+from tessera.models.parc1 import PARCv1
 from tessera.models.tessera import Tessera
 from tessera.models.tokenizer import Tokenizer
 
@@ -17,7 +19,9 @@ MODELS: dict[str, type[nn.Module]] = {
     "tessera": Tessera,
     "latent-step": LatentStep,
     "evolve": Evolve,
+    "parcv1": PARCv1,
     "parcv2": PARCv2,
+    "latentparc": LatentPARC,
     "cnext": CNextUNet,
 }
 

@@ -75,7 +75,7 @@ def laplacian(fields: Tensor, spacing: float, differences: str = "central") -> T
     return (around - 4.0 * fields) / spacing**2
 
 
-def euler(rate: Rate, state: Tensor, step: float) -> Tensor:
+def euler(rate: Rate, state: Tensor, _step: float) -> Tensor:
     """Return the mean rate over a step, of first order."""
     return rate(state)
 
