@@ -10,6 +10,7 @@ from tessera.models.layers import (
     ChannelNorm,
     ConvNeXtBlock,
     Double,
+    Dropout,
     PointConv,
     channels_last,
     conv,
@@ -20,6 +21,7 @@ from tessera.models.layers import (
     unit,
     zero_,
 )
+from tessera.models.parts import Part, part, shared
 from tests.models.networks import awake, dead, drawn
 
 
@@ -172,3 +174,22 @@ def test_padding_repeats_the_last_cells_and_cropping_undoes_it(shape):
 def test_what_needs_no_padding_is_not_copied():
     x = drawn(1, 1, 8, 16)
     assert pad_to(x, 8) is x
+
+
+def test_dropout_zeroes_its_share_and_keeps_the_mean_in_training_alone():
+    layer, x = Dropout(0.2), torch.ones(4, 8, 32, 32)
+    fallen = layer(x)
+    assert set(fallen.unique().tolist()) == {0.0, 1.25}
+    assert float((fallen == 0.0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert layer.eval()(x) is x and Dropout(0.0)(x) is x
+
+
+def test_two_processes_drop_what_one_drops_of_the_whole_batch():
+    x, found = channels_last(drawn(4, 3, 5, 6)), []
+    torch.manual_seed(5)
+    whole = Dropout(0.4)(x)
+    for place in (0, 1):
+        torch.manual_seed(5)
+        with shared(Part(place, 2)):
+            found.append(Dropout(0.4)(part().of(x)))
+    assert torch.equal(torch.cat(found), whole)

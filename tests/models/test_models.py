@@ -29,6 +29,10 @@ PARC = {
 CNEXT = {"fields": FIELDS, "unshuffle": 2, "widths": [8, 12], "blocks": [1] * 3}
 
 
+LATENT_PARC = {"fields": FIELDS, "hidden": 12, "latent_channels": 6, "width": 32, "padding": "zeros"}
+IMAGED = ["temperature", "pressure", "microstructure"]
+
+
 def latent_step(maps, log_variance):
     arguments = {"fields": FIELDS, "channels": 2, "log_variance": log_variance}
     return arguments | {"decoupled_map": maps, "coupled_map": maps}
@@ -41,6 +45,10 @@ def fields(size=16):
     return torch.stack(
         [torch.stack([torch.tanh(4.0 * (x - a)), torch.sin(3.0 * y + b), 2.0 * a + x * y]) for a, b in centres]
     )
+
+
+def positive_fields():
+    return fields().sigmoid()
 
 
 def tokens():
@@ -62,6 +70,7 @@ class Case(NamedTuple):
     arguments: dict[str, Any]
     samples: Callable[[], Tensor]
     ask: Callable[[nn.Module, Tensor], Tensor]
+    noise: float = 0.1  # on weights that a test wakes; wide kernels take less before they saturate
 
 
 def _tokenize(module, x):
@@ -79,6 +88,10 @@ def _evolve(module, x):
 
 def _pixels(module, x):
     return join(module(split(x, FIELDS)), FIELDS)
+
+
+def _evolved(module, x):
+    return join(module(split(x, IMAGED)), module.evolved)
 
 
 def _tessera(module, x):
@@ -105,6 +118,9 @@ CASES = {
     "cnext": Case("cnext", CNEXT, fields, _pixels),
     "fno": Case("fno", {"fields": FIELDS, "modes": [6, 8], "width": 12, "layers": 2, "padding": 0.25}, fields, _pixels),
     "published cnext": Case("cnext", CNEXT | {"unshuffle": 1, "layout": "published"}, fields, _pixels),
+    "icml parcv2": Case("parcv2", PARC | {"correction": True, "variant": "icml2024"}, fields, _pixels),
+    "parcv1": Case("parcv1", {"fields": IMAGED, "width": 32, "padding": "zeros"}, fields, _evolved, 0.02),
+    "latentparc": Case("latentparc", LATENT_PARC, positive_fields, _pixels),
 }
 ALL = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -130,7 +146,7 @@ def test_an_unknown_network_is_refused():
 
 @ALL
 def test_no_weight_is_dead(case):
-    module = awake(build(case.kind, case.arguments).double())
+    module = awake(build(case.kind, case.arguments).double(), size=case.noise)
     assert dead(module, [case.ask(module, case.samples().double())]) == []
 
 
@@ -179,6 +195,9 @@ def test_a_question_leaves_samples_as_they_were(case):
         ("tessera", 0.2),
         ("parcv2", 0.1),
         ("corrected parcv2", 0.05),
+        ("icml parcv2", 0.05),
+        ("parcv1", 0.2),
+        ("latentparc", 0.05),
         ("cnext", 0.05),
         ("published cnext", 0.05),
         ("fno", 0.05),

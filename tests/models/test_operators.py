@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from tessera.errors import DataError
+from tessera.errors import ConfigError, DataError
 from tessera.models.operators import INTEGRATORS, advection, gradient, laplacian
 
 
@@ -97,6 +97,41 @@ def test_a_single_row_has_no_derivative(shape):
         gradient(torch.zeros(1, 1, *shape), 1.0)
 
 
+def test_forward_differences_are_to_the_next_cell_and_zero_at_the_last():
+    fields = torch.tensor([[1.0, 4.0, 9.0], [2.0, 6.0, 7.0]])
+    down, right = gradient(fields, 0.5, "forward")
+    assert down.tolist() == [[2.0, 4.0, -4.0], [0.0, 0.0, 0.0]]
+    assert right.tolist() == [[6.0, 10.0, 0.0], [8.0, 2.0, 0.0]]
+
+
+def test_the_forward_laplacian_is_the_difference_of_differences():
+    fields = torch.tensor([[1.0, 4.0, 9.0], [2.0, 6.0, 7.0]])
+    # along y (1, 2, -2), (0, 0, 0): differences (-1, -2, 2), 0; along x (3, 5, 0), (4, 1, 0): (2, -5, 0), (-3, -1, 0)
+    assert laplacian(fields, 1.0, "forward").tolist() == [[1.0, -7.0, 2.0], [-3.0, -1.0, 0.0]]
+    assert laplacian(fields, 0.5, "forward").tolist() == [[4.0, -28.0, 8.0], [-12.0, -4.0, 0.0]]
+
+
+def test_a_forward_laplacian_is_the_central_one_of_a_cell_further_on():
+    line = torch.arange(9, dtype=torch.float64) ** 3
+    for value in (line[None].expand(3, 9), line[:, None].expand(9, 3)):
+        ahead, central = (laplacian(value, 1.0, name).flatten().unique() for name in ("forward", "central"))
+        assert ahead.tolist() == [-169.0, 0.0, *range(6, 43, 6)] and central.tolist() == [*range(0, 43, 6)]
+
+
+def test_advection_takes_the_differences_that_it_is_told():
+    value = quadratic(5, 7, 1.0)[0][None, None]
+    velocity_y, velocity_x = value.cos(), value.sin()
+    down, right = gradient(value, 0.5, "forward")
+    got = advection(value, velocity_y, velocity_x, 0.5, "forward")
+    torch.testing.assert_close(got, velocity_y * down + velocity_x * right)
+
+
+@pytest.mark.parametrize("ask", [gradient, laplacian])
+def test_unknown_differences_are_refused(ask):
+    with pytest.raises(ConfigError, match="differences: expected one of central, forward, got 'upwind'"):
+        ask(torch.zeros(3, 3), 1.0, "upwind")
+
+
 @pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
 def test_an_integrator_has_its_order_on_a_nonlinear_system(name, order):
     def rate(pair):  # u' = u v, v' = -v: u = exp(1 - exp(-t)), v = exp(-t)
@@ -106,7 +141,7 @@ def test_an_integrator_has_its_order_on_a_nonlinear_system(name, order):
     for steps in (8, 16, 32):
         pair = torch.ones(2, dtype=torch.float64)
         for _ in range(steps):
-            pair = INTEGRATORS[name](rate, pair, 1.0 / steps)
+            pair = pair + INTEGRATORS[name](rate, pair, 1.0 / steps) / steps
         errors.append(abs(float(pair[0]) - math.exp(1.0 - math.exp(-1.0))))
     assert orders(errors) == pytest.approx([order, order], abs=0.25)
 
@@ -115,4 +150,5 @@ def test_an_integrator_has_its_order_on_a_nonlinear_system(name, order):
 def test_a_step_of_growth_is_the_exponential_series_to_its_order(name, order):
     start = torch.tensor(2.0, dtype=torch.float64)
     series = sum(0.3**n / math.factorial(n) for n in range(order + 1))
-    assert float(INTEGRATORS[name](lambda u: 3.0 * u, start, 0.1)) == pytest.approx(2.0 * series, rel=1e-14)
+    later = start + 0.1 * INTEGRATORS[name](lambda u: 3.0 * u, start, 0.1)
+    assert float(later) == pytest.approx(2.0 * series, rel=1e-14)

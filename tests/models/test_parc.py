@@ -5,8 +5,9 @@ import torch
 
 from tessera.errors import ConfigError, DataError
 from tessera.models.operators import INTEGRATORS, advection, laplacian
-from tessera.models.parc import VELOCITY, Correction, FeatureUNet, Mapping, PARCv2
+from tessera.models.parc import VELOCITY, Correction, FeatureUNet, Mapping, PARCv2, Residuals
 from tessera.models.spade import STATISTICS
+from tessera.models.variants import CENTRAL, VARIANTS
 from tests.models.networks import awake, count, counted, dead, drawn, state
 
 FIELDS = ["temperature", "pressure", "microstructure", "velocity_y", "velocity_x"]
@@ -40,8 +41,9 @@ def masks(module, now):
     return seen
 
 
-def test_differentiator_and_correction_have_the_published_numbers_of_parameters():
-    whole = counted("parcv2", PUBLISHED | {"correction": True})
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_differentiator_and_correction_have_the_published_numbers_of_parameters(variant):
+    whole = counted("parcv2", PUBLISHED | {"correction": True, "variant": variant})
     assert count(whole.differentiator) == 19_229_509
     assert count(whole.correction) == 4_223_109
     assert count(whole) == 23_452_618
@@ -180,6 +182,7 @@ def test_a_stage_that_is_not_there_is_refused():
         ({"integrator": "rk5"}, "integrator: expected one of euler, heun, rk4, got 'rk5'"),
         ({"statistics": "layer"}, "statistics: expected one of batch, instance, pixel, got 'layer'"),
         ({"padding": "periodic"}, "padding: expected one of zeros, replicate"),
+        ({"variant": "v2"}, "variant: expected one of central, icml2024, parctorch, got 'v2'"),
     ],
 )
 def test_an_unknown_choice_is_refused(options, message):
@@ -217,3 +220,116 @@ def test_skips_of_the_feature_extractor_carry_every_second_level():
     part(drawn(1, 5, 16, 16))
     assert [x.shape[1] for x in given] == [8 + 6, 6, 4 + 2]
     assert torch.equal(given[0][:, 8:], kept[2]) and torch.equal(given[2][:, 4:], kept[0])
+
+
+def published(variant, **options):
+    return awake(parc(variant=variant, statistics="batch", padding="zeros", **options), size=0.05).eval()
+
+
+def unit_state(*shape, seed=0):
+    return {name: value.sigmoid() for name, value in state(FIELDS, *shape, seed=seed).items()}
+
+
+def test_a_model_is_ours_where_no_variant_is_named():
+    assert parc().arguments["variant"] == "central"
+    assert parc(variant="parctorch").arguments["variant"] == "parctorch"
+
+
+@pytest.mark.parametrize("variant", ["icml2024", "parctorch"])
+def test_published_terms_are_of_forward_differences_paired_as_each_code_pairs_them(variant):
+    now = unit_state(2, 9, 11)
+    seen = masks(published(variant), now)
+    pair = VELOCITY if variant == "parctorch" else VELOCITY[::-1]
+    down, right = (now[name][:, None] for name in pair)
+    terms = {name: advection(value[:, None], down, right, 1.0, "forward") for name, value in now.items()}
+    diffusion = laplacian(now["temperature"][:, None], 1.0, "forward")
+    torch.testing.assert_close(seen["temperature"], torch.cat([terms["temperature"], diffusion], 1))
+    torch.testing.assert_close(seen["pressure"], terms["pressure"])
+    torch.testing.assert_close(seen["velocity"], torch.cat([terms[name] for name in VELOCITY], 1))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_published_steps_begin_with_a_state_in_range_and_clip_nothing_within(variant):
+    module, now = published(variant, integrator="rk4"), {n: 2.0 * v for n, v in state(FIELDS, 1, 8, 8).items()}
+    seen = []
+    module.differentiator.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        module(now)
+    clipped = variant != "central"
+    joined = torch.stack([now[name] for name in FIELDS], 1)
+    assert torch.equal(seen[0], joined.clamp(0.0, 1.0) if clipped else joined)
+    assert all(float(stage.min()) < 0.0 and float(stage.max()) > 1.0 for stage in seen[1:])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_published_correction_sees_the_rate_and_ours_the_change(variant):
+    module, now = published(variant, correction=True, integrator="euler", step=0.25), unit_state(1, 8, 8)
+    seen = {}
+    for part in (*module.differentiator.mapping.values(), *module.correction.values()):
+        part.modulate.noise = 0.0
+    for name, part in module.correction.items():
+        part.register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given}))
+    later = module.numerical(now)
+    module(now)
+    change = torch.stack([later[name] - now[name] for name in VELOCITY], 1)
+    update, reached = seen["velocity"]
+    torch.testing.assert_close(update, change if variant == "central" else 4.0 * change, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(reached, torch.stack([later[name] for name in VELOCITY], 1))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_noise_is_of_inference_too_in_parctorch_alone(variant):
+    module, now = published(variant), unit_state(1, 8, 8)
+    still, again = (module(now)["pressure"] for _ in range(2))
+    assert torch.equal(still, again) == (variant != "parctorch")
+
+
+def test_parctorch_puts_skips_first():
+    for variant in VARIANTS.values():
+        part, given, kept = FeatureUNet(5, 3, [2, 4, 6], "zeros", variant), [], []
+        part.down[0].register_forward_hook(lambda *seen, kept=kept: kept.append(seen[2]))
+        part.up[1].register_forward_pre_hook(lambda _, seen, given=given: given.append(seen[0]))
+        part(drawn(1, 5, 16, 16))
+        skip = given[0][:, :2] if variant == VARIANTS["parctorch"] else given[0][:, 4:]
+        assert torch.equal(skip, kept[0])
+
+
+def test_parctorch_rectifies_a_branch_before_it_is_added():
+    x = drawn(1, 4, 5, 5)
+    for rectified in (False, True):
+        part = awake(Residuals(4, "zeros", rectified), size=0.5)
+        known = part.enter(x)
+        for pair in part.pairs:
+            branch = pair(known)
+            known = torch.relu(known + (torch.relu(branch) if rectified else branch))
+        torch.testing.assert_close(part(x), known)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_weights_begin_as_in_each_code(variant):
+    torch.manual_seed(0)
+    module = PARCv2(**(PUBLISHED | {"features": 64, "widths": [64, 64], "correction": False, "variant": variant}))
+    biases = any(bool(value.any()) for name, value in module.named_parameters() if name.endswith("bias"))
+    mapping = module.differentiator.mapping["pressure"]
+    deep = module.differentiator.features.down[1][0].weight.detach()
+    widest = {
+        "central": None,
+        "icml2024": (6.0 / (9 * 128)) ** 0.5,
+        "parctorch": (1.0 / (9 * 64)) ** 0.5,
+    }[variant]
+    assert biases == (variant != "icml2024")
+    assert bool(mapping.out.weight.any()) == (variant != "central")
+    if widest is not None:
+        assert float(deep.abs().max()) == pytest.approx(widest, rel=1e-3)
+    if variant == "icml2024":
+        scale_shift = mapping.modulate.second.scale_shift.weight.detach()
+        assert float(scale_shift.abs().max()) == pytest.approx((6.0 / (9 * 256)) ** 0.5, rel=1e-3)
+
+
+def test_a_fresh_variant_of_torch_draws_what_its_layers_draw():
+    torch.manual_seed(0)
+    plain = Mapping(1, 4, 1, 4, "zeros", "batch", VARIANTS["parctorch"])
+    torch.manual_seed(0)
+    still = Mapping(1, 4, 1, 4, "zeros", "batch", CENTRAL)
+    for (name, one), other in zip(plain.named_parameters(), still.parameters(), strict=True):
+        assert torch.equal(one, other) == (not name.startswith("out."))

@@ -61,6 +61,15 @@ def test_noise_of_its_level_is_of_training_alone():
     assert torch.equal(seen[1], normalise(x, "pixel"))
 
 
+def test_noise_is_of_inference_too_where_that_is_asked():
+    x, mask = drawn(1, 5, 8, 8), drawn(1, 2, 8, 8, seed=1)
+    for always in (True, False):
+        unit = awake(SpadeUnit(2, 5, 4, "zeros", "batch", always)).eval()
+        assert torch.equal(unit(x, mask), unit(x, mask)) != always
+        unit.noise = 0.0
+        assert torch.equal(unit(x, mask), unit(x, mask))
+
+
 @pytest.mark.parametrize("statistics", STATISTICS)
 def test_a_unit_has_no_dead_weight_but_a_bias_that_the_next_mean_takes_out(statistics):
     unit = awake(SpadeUnit(2, 5, 4, "zeros", statistics).double(), size=0.3)

@@ -9,7 +9,9 @@ from tessera.errors import DataError
 from tessera.models.cnext import CNextUNet
 from tessera.models.dynamics import Evolve, LatentStep
 from tessera.models.fno import FNO
+from tessera.models.latentparc import LatentPARC
 from tessera.models.parc import PARCv2
+from tessera.models.parc1 import PARCv1
 from tessera.models.tessera import Tessera
 from tessera.models.tokenizer import Tokenizer
 
@@ -18,7 +20,9 @@ MODELS: dict[str, type[nn.Module]] = {
     "tessera": Tessera,
     "latent-step": LatentStep,
     "evolve": Evolve,
+    "parcv1": PARCv1,
     "parcv2": PARCv2,
+    "latentparc": LatentPARC,
     "cnext": CNextUNet,
     "fno": FNO,
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tessera.errors import ConfigError
+from tessera.models.parts import uniform_like
 
 Padding = Literal["zeros", "replicate"]
 PADDINGS = ("zeros", "replicate")
@@ -112,6 +113,28 @@ class Double(nn.Module):
         return double(x)
 
 
+class Dropout(nn.Module):
+    """Zero a share of all numbers in training and enlarge the others by as much; the mask is the whole batch's.
+
+    N. Srivastava et al., Dropout, JMLR 15 (2014); torch's own would differ with the number of processes.
+
+    Parameters
+    ----------
+    share
+        The share of numbers that are zeroed, in [0, 1).
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape (batch, ...)."""
+        if not self.training or self.share == 0.0:
+            return x
+        return torch.where(uniform_like(x) < self.share, 0.0, x / (1.0 - self.share))
+
+
 class ChannelNorm(nn.LayerNorm):
     """Normalise each cell over its channels; no cell knows of another, so domains of any size agree.
 
@@ -185,6 +208,7 @@ __all__ = [
     "ChannelNorm",
     "ConvNeXtBlock",
     "Double",
+    "Dropout",
     "channels_last",
     "check_padding",
     "conv",

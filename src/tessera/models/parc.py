@@ -4,10 +4,9 @@ P. C. H. Nguyen et al., PARCv2, ICML 2024, arXiv:2402.12503. A differentiator sa
 from features of the whole state (a U-Net) that are modulated by finite differences of advection and
 diffusion; a Runge-Kutta scheme steps on, and a learned correction may take its answer further.
 
-Where this differs: differences are central, of second order and over the physical spacing, where the
-published ones are forward; what SPADE normalises over may be a cell or a sample, so that a prediction knows
-nothing of its batch-mates; the differentiator starts at zero, so that an untrained step changes nothing.
-Keeping states in range before each step is left to the roll-out.
+The published codes differ; `variants` says how, and that of the paper and its successor in PyTorch are here
+number for number. What may be chosen besides: SPADE normalises over batch and cells in both of them, in inference
+too, so that a prediction changes with its batch-mates; over a sample's cells or a cell's channels it does not.
 """
 
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from tessera.models.layers import SLOPE, channels_last, conv, crop_to, double, h
 from tessera.models.operators import INTEGRATORS, advection, laplacian
 from tessera.models.spade import STATISTICS, SpadeUnit
 from tessera.models.state import State, join, split
+from tessera.models.variants import CENTRAL, Variant, glorot_, variant_of
 
 VELOCITY = ("velocity_y", "velocity_x")
 DIFFUSED = ("temperature",)
@@ -50,7 +50,11 @@ class PARCv2(nn.Module):
     correction
         Whether a data-driven integrator follows the numerical one.
     step, spacing
-        Length of a snapshot's interval and of a cell, in the units that scaled velocities have.
+        Length of a snapshot's interval and of a cell, in the units that scaled velocities have. Published are 1/15,
+        one over the number of steps, and 1.
+    variant
+        Which code's network it is, one of `VARIANTS`. The published ones want all fields, velocities too, scaled to
+        [0, 1], for they clip.
 
     Attributes
     ----------
@@ -76,8 +80,10 @@ class PARCv2(nn.Module):
         correction: bool,
         step: float = 1.0,
         spacing: float = 1.0,
+        variant: str = "central",
     ) -> None:
         super().__init__()
+        which = variant_of(variant)
         if not set(VELOCITY) <= set(fields):
             raise ConfigError(f"fields: expected {' and '.join(VELOCITY)} among them, got {list(fields)}")
         if integrator not in INTEGRATORS:
@@ -95,20 +101,25 @@ class PARCv2(nn.Module):
             "correction": correction,
             "step": step,
             "spacing": spacing,
+            "variant": variant,
         }
         self.fields, self.step, self.spacing = tuple(fields), step, spacing
         self.scalars = tuple(field for field in fields if field not in VELOCITY)
-        self._integrate = INTEGRATORS[integrator]
-        self.differentiator = Differentiator(self.fields, features, widths, mapping_width, padding, statistics, spacing)
+        self._mean_rate, self._variant = INTEGRATORS[integrator], which
+        self.differentiator = Differentiator(
+            self.fields, features, widths, mapping_width, padding, statistics, spacing, which
+        )
         self.correction: nn.ModuleDict | None = None
         if correction:
             self.correction = nn.ModuleDict(
                 {
-                    name: Correction(count, mapping_width, padding, statistics)
+                    name: Correction(count, mapping_width, padding, statistics, which)
                     for name, count in _variables(self.fields).items()
                 }
             )
         self.with_correction = correction
+        if which.start == "glorot":
+            glorot_(self)
 
     def forward(self, state: State) -> State:
         """Return the state one snapshot later.
@@ -124,19 +135,21 @@ class PARCv2(nn.Module):
         DataError
             A field is missing.
         """
-        now = join(state, self.fields)
-        later = self._numerical(now)
+        now, rate = self._integrate(state)
+        later = now + self.step * rate
         if self.correction is None or not self.with_correction:
             return split(later, self.fields)
+        update = rate if self._variant.as_rate else later - now
         corrected = {}
         for name, module in self.correction.items():
             channels = _channels(self.fields, name)
-            corrected[name] = module((later - now)[:, channels], later[:, channels])
+            corrected[name] = module(update[:, channels], later[:, channels])
         return split(_assemble(corrected, self.fields), self.fields)
 
     def numerical(self, state: State) -> State:
         """Return what the numerical integrator alone makes of a state."""
-        return split(self._numerical(join(state, self.fields)), self.fields)
+        now, rate = self._integrate(state)
+        return split(now + self.step * rate, self.fields)
 
     def on_grid(self, step: float, spacing: float) -> None:
         """Work on a grid of another step and spacing; what `arguments` say stays as it was."""
@@ -162,8 +175,12 @@ class PARCv2(nn.Module):
         if self.correction is not None:
             self.correction.requires_grad_(self.with_correction)
 
-    def _numerical(self, now: Tensor) -> Tensor:
-        return self._integrate(self.differentiator, now, self.step)
+    def _integrate(self, state: State) -> tuple[Tensor, Tensor]:
+        """Return the state that a step begins with, as a tensor, and its mean rate of change over the step."""
+        now = join(state, self.fields)
+        if self._variant.clipped:
+            now = now.clamp(0.0, 1.0)
+        return now, self._mean_rate(self.differentiator, now, self.step)
 
 
 class Differentiator(nn.Module):
@@ -173,6 +190,8 @@ class Differentiator(nn.Module):
     ----------
     fields, features, widths, mapping_width, padding, statistics, spacing
         As for `PARCv2`.
+    variant
+        What the code does.
     """
 
     def __init__(
@@ -184,26 +203,30 @@ class Differentiator(nn.Module):
         padding: str,
         statistics: str,
         spacing: float,
+        variant: Variant = CENTRAL,
     ) -> None:
         super().__init__()
-        self.fields, self.spacing = tuple(fields), spacing
-        self.features = FeatureUNet(len(self.fields), features, widths, padding)
+        self.fields, self.spacing, self._variant = tuple(fields), spacing, variant
+        self.features = FeatureUNet(len(self.fields), features, widths, padding, variant)
         self.mapping = nn.ModuleDict()
         for name, count in _variables(self.fields).items():
             masks = 2 * count if name in DIFFUSED else count
-            self.mapping[name] = Mapping(masks, features, count, mapping_width, padding, statistics)
+            self.mapping[name] = Mapping(masks, features, count, mapping_width, padding, statistics, variant)
 
     def forward(self, state: Tensor) -> Tensor:
         """Return the rate of a state (batch, field, y, x) [1 / unit of `step`], of the same shape."""
         known = self.features(state)
         down, right = (state[:, [self.fields.index(name)]] for name in VELOCITY)
-        advected = advection(state, down, right, self.spacing)
+        if self._variant.crossed:
+            down, right = right, down
+        differences = self._variant.differences
+        advected = advection(state, down, right, self.spacing, differences)
         rates = {}
         for name, module in self.mapping.items():
             channels = _channels(self.fields, name)
             mask = advected[:, channels]
             if name in DIFFUSED:
-                mask = torch.cat([mask, laplacian(state[:, channels], self.spacing)], dim=1)
+                mask = torch.cat([mask, laplacian(state[:, channels], self.spacing, differences)], dim=1)
             rates[name] = module(known, mask)
         return _assemble(rates, self.fields)
 
@@ -219,10 +242,15 @@ class FeatureUNet(nn.Module):
         Channels per level, finest first.
     padding
         What lies beyond the border.
+    variant
+        What the code does.
     """
 
-    def __init__(self, inputs: int, features: int, widths: Sequence[int], padding: str) -> None:
+    def __init__(
+        self, inputs: int, features: int, widths: Sequence[int], padding: str, variant: Variant = CENTRAL
+    ) -> None:
         super().__init__()
+        self._variant = variant
         before = (inputs, *widths[:-1])
         self.down = nn.ModuleList(unit(i, o, padding=padding) for i, o in zip(before, widths, strict=True))
         self.up = nn.ModuleList()
@@ -237,7 +265,8 @@ class FeatureUNet(nn.Module):
             conv(features, features, 1, padding=padding),
             nn.LeakyReLU(SLOPE, inplace=True),
         )
-        he_(self)
+        if variant.start == "still":
+            he_(self)
 
     def forward(self, state: Tensor) -> Tensor:
         """Return features (batch, features, y, x) of a state (batch, field, y, x)."""
@@ -248,15 +277,18 @@ class FeatureUNet(nn.Module):
             kept.append(x)
         for part, level in zip(self.up, range(len(self.up) - 1, -1, -1), strict=True):
             x = double(x)
-            x = part(torch.cat([x, kept[level]], dim=1) if _skips(level) else x)
+            if _skips(level):
+                x = torch.cat([kept[level], x] if self._variant.skip_first else [x, kept[level]], dim=1)
+            x = part(x)
         return crop_to(self.out(x), state)
 
 
 class Residuals(nn.Module):
-    """Convolutions of single cells: two, then two residual pairs."""
+    """Convolutions of single cells: two, then two residual pairs, each rectified before it is added if told."""
 
-    def __init__(self, width: int, padding: str) -> None:
+    def __init__(self, width: int, padding: str, rectified: bool) -> None:
         super().__init__()
+        self.rectified = rectified
         self.enter = nn.Sequential(
             conv(width, width, 1, padding=padding),
             nn.ReLU(inplace=True),
@@ -276,7 +308,8 @@ class Residuals(nn.Module):
         """Return features of the same shape (batch, width, y, x)."""
         x = self.enter(x)
         for pair in self.pairs:
-            x = F.relu(x + pair(x))
+            branch = pair(x)
+            x = F.relu(x + (F.relu(branch) if self.rectified else branch))
         return x
 
 
@@ -289,13 +322,26 @@ class Mapping(nn.Module):
         Channels of the mask, of the features, and of the variable.
     width, padding, statistics
         As for `SpadeUnit`.
+    variant
+        What the code does.
     """
 
-    def __init__(self, masks: int, features: int, outputs: int, width: int, padding: str, statistics: str) -> None:
+    def __init__(
+        self,
+        masks: int,
+        features: int,
+        outputs: int,
+        width: int,
+        padding: str,
+        statistics: str,
+        variant: Variant = CENTRAL,
+    ) -> None:
         super().__init__()
-        self.modulate = SpadeUnit(masks, features, width, padding, statistics)
-        self.residuals = Residuals(width, padding)
-        self.out = zero_(conv(width, outputs, 1, padding=padding))
+        self.modulate = SpadeUnit(masks, features, width, padding, statistics, variant.always_noisy)
+        self.residuals = Residuals(width, padding, variant.rectified)
+        self.out = conv(width, outputs, 1, padding=padding)
+        if variant.start == "still":
+            zero_(self.out)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Return the rate of a variable (batch, outputs, y, x)."""
@@ -311,9 +357,11 @@ class Correction(nn.Module):
         Channels of the variable.
     width, padding, statistics
         As for `SpadeUnit`.
+    variant
+        What the code does.
     """
 
-    def __init__(self, count: int, width: int, padding: str, statistics: str) -> None:
+    def __init__(self, count: int, width: int, padding: str, statistics: str, variant: Variant = CENTRAL) -> None:
         super().__init__()
         self.enter = nn.Sequential(
             conv(count, width, 1, padding=padding),
@@ -321,8 +369,8 @@ class Correction(nn.Module):
             conv(width, width, 1, padding=padding),
             nn.ReLU(inplace=True),
         )
-        self.modulate = SpadeUnit(count, width, width, padding, statistics)
-        self.residuals = Residuals(width, padding)
+        self.modulate = SpadeUnit(count, width, width, padding, statistics, variant.always_noisy)
+        self.residuals = Residuals(width, padding, variant.rectified)
         self.out = conv(width, count, 1, padding=padding)
 
     def forward(self, update: Tensor, state: Tensor) -> Tensor:

@@ -59,10 +59,19 @@ def shared(part: Part) -> Iterator[None]:
 
 def normal_like(x: Tensor) -> Tensor:
     """Return standard normal numbers for the samples of this process, of the shape (batch, ...) of a tensor."""
+    return _drawn(torch.randn_like, x)
+
+
+def uniform_like(x: Tensor) -> Tensor:
+    """Return numbers uniform in [0, 1), likewise."""
+    return _drawn(torch.rand_like, x)
+
+
+def _drawn(draw: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     here = part()
     if here.total == 1:
-        return torch.randn_like(x)
-    return here.of(torch.randn_like(torch.cat([x.detach()] * here.total)))  # in memory as the whole batch would lie
+        return draw(x)
+    return here.of(draw(torch.cat([x.detach()] * here.total)))  # in memory as the whole batch would lie
 
 
-__all__ = ["Part", "normal_like", "part", "shared"]
+__all__ = ["Part", "normal_like", "part", "shared", "uniform_like"]

@@ -39,7 +39,7 @@ class Spade(nn.Module):
 
 
 class SpadeUnit(nn.Module):
-    """Two modulated convolutions of single cells beside one; noise is added to the input in training.
+    """Two modulated convolutions of single cells beside one; noise is added to the input.
 
     Parameters
     ----------
@@ -47,11 +47,20 @@ class SpadeUnit(nn.Module):
         As for `Spade`; `width` channels come out.
     statistics
         What is normalised over.
+    always_noisy
+        Whether noise is of inference, too, not of training alone.
+
+    Attributes
+    ----------
+    noise
+        Standard deviation of the noise.
     """
 
-    def __init__(self, masks: int, channels: int, width: int, padding: str, statistics: str) -> None:
+    def __init__(
+        self, masks: int, channels: int, width: int, padding: str, statistics: str, always_noisy: bool = False
+    ) -> None:
         super().__init__()
-        self.statistics = statistics
+        self.statistics, self.always_noisy, self.noise = statistics, always_noisy, NOISE
         self.first = Spade(masks, channels, width, padding)
         self.first_conv = conv(channels, width, 1, padding=padding)
         self.second = Spade(masks, width, width, padding)
@@ -61,8 +70,8 @@ class SpadeUnit(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return features (batch, width, y, x) of features (batch, channel, y, x) and a mask."""
-        if self.training:
-            x = x + NOISE * normal_like(x)
+        if self.training or self.always_noisy:
+            x = x + self.noise * normal_like(x)
         normal = normalise(x, self.statistics)
         main = self.first_conv(F.leaky_relu(self.first(normal, mask), SLOPE))
         main = self.second(normalise(main, self.statistics), mask)
