@@ -7,9 +7,10 @@ from tessera.data import schema
 from tessera.learning import losses as loss
 from tessera.learning.frames import Frames, bounds
 from tessera.learning.losses import weights
+from tessera.learning.reconstruction import Divergence, Pictures, Reconstruct, whiten
 from tessera.learning.rollout import Pixels, Tokens, inflow, roll
 from tessera.learning.sampling import Halo, Recipe
-from tessera.learning.tasks import Divergence, Reconstruct, RollOut, Teaching, whiten
+from tessera.learning.tasks import RollOut, Teaching
 from tessera.learning.train import Loop, train
 from tessera.models import build
 from tessera.models.parts import Part, shared
@@ -87,7 +88,7 @@ def tokenizer(known, field="temperature", since=1.0):
         [validation],
         Recipe(2, window=24),
         weights(statistics, scales, 4.0, 1.0),
-        0.5,
+        Pictures(0.5),
         Divergence(1e-3, since),
         scales,
     )

@@ -65,4 +65,12 @@ def normal_like(x: Tensor) -> Tensor:
     return here.of(torch.randn_like(torch.cat([x.detach()] * here.total)))  # in memory as the whole batch would lie
 
 
-__all__ = ["Part", "normal_like", "part", "shared"]
+def uniform_like(x: Tensor) -> Tensor:
+    """Return numbers between 0 and 1 for the samples of this process, of the shape (batch, ...) of a tensor."""
+    here = part()
+    if here.total == 1:
+        return torch.rand_like(x)
+    return here.of(torch.rand_like(torch.cat([x.detach()] * here.total)))
+
+
+__all__ = ["Part", "normal_like", "part", "shared", "uniform_like"]

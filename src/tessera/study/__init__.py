@@ -8,12 +8,13 @@ value is one line with the path of the key.
 from tessera.study.ensembles import Ensemble, Ensembles, Imported, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
-from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, TokenizerSection, Training
+from tessera.study.networks import CNextSection, Comparison, Dynamics, PARCv2Section, TokenizerSection, Training
 from tessera.study.reading import merge
 from tessera.study.study import Study, load, schema
 
 __all__ = [
     "CNextSection",
+    "Comparison",
     "Dynamics",
     "Ensemble",
     "Ensembles",
