@@ -54,11 +54,24 @@ def fit_tokenizer(
 
 
 @fit_app.command("decoupled")
-def fit_decoupled(study: StudyFile, field: Field, latents: Latents, state: State, out: Out, history: History) -> None:
+def fit_decoupled(
+    study: StudyFile,
+    field: Field,
+    latents: Latents,
+    state: State,
+    out: Out,
+    history: History,
+    ensemble: Annotated[
+        Path | None, typer.Option("--ensemble", help="Manifest of the micro ensemble, where the field is decoded.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="Checkpoint of its tokenizer, where the field is decoded.")
+    ] = None,
+) -> None:
     """Train the evolution of one field alone."""
     from tessera.stages import networks
 
-    networks.fit_decoupled(study_of(study), field, latents, state, out, history)
+    networks.fit_decoupled(study_of(study), field, latents, state, out, history, ensemble, tokenizer)
 
 
 @fit_app.command("coupled")

@@ -3,7 +3,7 @@
 import torch
 
 from tessera.learning.frames import Bounds
-from tessera.learning.rollout import LOG_VARIANCE, Pixels, Tokens, held, roll
+from tessera.learning.rollout import LOG_VARIANCE, Pixels, Tokens, held, inflow, roll
 from tessera.models.state import Token
 
 HELD, FREE = "initial_microstructure", "temperature"
@@ -29,6 +29,20 @@ def test_a_model_of_tokens_holds_means_and_variances_unless_told_to_learn_them()
         assert torch.allclose(last[name], before if name.startswith(HELD) else before + 2.0)
     *_, free = roll(Tokens(step, None, 8, True, hold=False), start, 2)
     assert torch.allclose(free[HELD], start[HELD] + 2.0)
+
+
+def test_tokens_beside_the_inlet_stay_unless_the_model_lets_them_evolve():
+    start = {FREE: torch.rand(1, 2, 3, 4)}
+
+    def step(latents):
+        return {name: Token(token.mean + 1.0, None) for name, token in latents.items()}
+
+    for hold_inlet in (True, False):
+        emulator = Tokens(step, None, 8, False, hold_inlet=hold_inlet)
+        *_, last = roll(emulator, start, 2, inflow(emulator, start))
+        grown = last[FREE] - start[FREE]
+        assert torch.allclose(grown[..., 1:], torch.tensor(2.0))
+        assert torch.allclose(grown[..., :1], torch.tensor(0.0 if hold_inlet else 2.0))
 
 
 def test_nothing_else_is_held():

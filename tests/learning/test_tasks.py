@@ -7,13 +7,15 @@ from tessera.data import schema
 from tessera.learning import losses as loss
 from tessera.learning.frames import Frames, bounds
 from tessera.learning.losses import weights
-from tessera.learning.rollout import Pixels, Tokens, inflow, roll
+from tessera.learning.reconstruction import Divergence, Pictures, Reconstruct, whiten
+from tessera.learning.rollout import Pixels, Tokens, inflow, of_model, roll
 from tessera.learning.sampling import Halo, Recipe
-from tessera.learning.tasks import Divergence, Reconstruct, RollOut, Teaching, whiten
+from tessera.learning.tasks import RollOut, Teaching
 from tessera.learning.train import Loop, train
 from tessera.models import build
 from tessera.models.parts import Part, shared
 from tests.learning.front import generator, learned
+from tests.models.networks import awake
 
 FIELDS = list(schema.SIMULATED)
 TOKENIZER = {"downsampling": 4, "widths": [8, 16, 16], "latent_channels": 4, "padding": "replicate"}
@@ -87,7 +89,7 @@ def tokenizer(known, field="temperature", since=1.0):
         [validation],
         Recipe(2, window=24),
         weights(statistics, scales, 4.0, 1.0),
-        0.5,
+        Pictures(0.5),
         Divergence(1e-3, since),
         scales,
     )
@@ -135,6 +137,107 @@ def test_the_losses_of_all_parts_have_the_whole_batch_as_mean(known, make, seed)
     assert len(left) == 1  # all have drawn as many numbers
     for total, name in found:
         assert found[total, name] == pytest.approx(found[1, name], rel=1e-5), name
+
+
+def compared(known, horizon=3, log_variance=False, **teaching):
+    """Return a latent model's roll-out task of one horizon, compared in its own latents and decoded."""
+    statistics, scales, frames, _ = known
+    torch.manual_seed(0)
+    step = STEP | {"log_variance": log_variance}
+    model = awake(build("tessera", {"fields": FIELDS, "tokenizer": TOKENIZER, "step": step}), size=0.02)
+    model.requires_grad_(False)
+    model.step.coupled.requires_grad_(True)
+    emulator = of_model(model)
+    values: dict = {}
+    for case in range(len(frames.cases)):
+        carried = emulator.begin({name: field[case] for name, field in frames.fields.items()})
+        for name, value in carried.items():
+            values.setdefault(name, []).append(value)
+    latents = Frames({name: torch.stack(found) for name, found in values.items()}, frames.front, frames.cases, 4)
+    teaching = Teaching(1.0, 1.0, True, **teaching)
+    counting = teaching.fields
+    return RollOut(
+        "compared",
+        model,
+        emulator,
+        Recipe(2, horizons=((1.0, (horizon,)),)),
+        frames=frames,
+        validation=frames,
+        latents=latents,
+        validation_latents=latents,
+        weights=weights(statistics, scales, 4.0, 2.0, over_fields=teaching.over_fields, counting=counting),
+        scales=scales,
+        halo=SMALL,
+        teaching=teaching,
+    )
+
+
+def found(task, seed=0):
+    """Return the terms of a batch of a seed."""
+    torch.manual_seed(seed)
+    return {name: float(term.detach()) for name, term in task.losses(task.batch(0.0, generator(seed))).items()}
+
+
+def test_errors_of_steps_and_fields_are_averaged_or_summed(known):
+    mean = found(compared(known))
+    assert set(mean) == {*FIELDS, *(f"latent_{name}" for name in FIELDS)}
+    steps = found(compared(known, over_steps="sum"))
+    assert steps == {name: pytest.approx(3.0 * term, rel=1e-5) for name, term in mean.items()}
+    fields = found(compared(known, over_fields="sum"))
+    for name, term in mean.items():  # temperature has a weight of two among the decoded, all are equal among latents
+        assert fields[name] == pytest.approx(term * (5.0 if name.startswith("latent_") else 6.0), rel=1e-5)
+
+
+def test_log_variances_are_compared_as_means_are(known):
+    terms = found(compared(known, log_variance=True, over_fields="sum"))
+    assert {f"latent_{name}{part}" for name in FIELDS for part in ("", ":log_var")} <= set(terms)
+    assert all(term > 0.0 for term in terms.values())
+
+
+def test_frames_that_no_loss_needs_are_not_decoded_and_those_chosen_stand_for_all(known):
+    every = found(compared(known))
+    sums = dict.fromkeys(every, 0.0)
+    for step in (1, 2, 3):
+        task, seen = compared(known, frames=1), []
+        batch = task.batch(0.0, generator())._replace(decoded=[step])
+        for tokenizer in task.module.tokenizers.values():
+            tokenizer.decoder.register_forward_hook(lambda *_, seen=seen: seen.append(1))
+        for name, term in task.losses(batch).items():
+            sums[name] += float(term.detach()) / 3.0
+        assert len(seen) == len(FIELDS)
+    assert sums == pytest.approx(every, rel=1e-5)
+
+
+def test_the_decoded_frames_are_drawn_anew_for_every_batch(known):
+    task, source = compared(known, frames=2), generator()
+    drawn = [tuple(task.batch(0.0, source).decoded) for _ in range(20)]
+    assert set(drawn) == {(1, 2), (1, 3), (2, 3)}
+    assert tuple(compared(known, frames=5).batch(0.0, generator()).decoded) == (1, 2, 3)
+
+
+def test_the_fields_asked_for_alone_are_decoded_and_counted(known):
+    task, seen = compared(known, fields=["pressure"], over_fields="sum"), []
+    for name, tokenizer in task.module.tokenizers.items():
+        tokenizer.decoder.register_forward_hook(lambda *_, name=name: seen.append(name))
+    terms = found(task)
+    assert set(seen) == {"pressure"}
+    assert {name for name in terms if not name.startswith("latent_")} == {"pressure"}
+
+
+def test_drawn_latents_are_decoded_while_their_means_go_on(known):
+    plain, drawn = (compared(known, log_variance=True, drawn=d) for d in (False, True))
+    before, after, again, other = found(plain), found(drawn), found(drawn), found(drawn, 1)
+    assert after == again != other
+    for name, term in before.items():
+        assert (after[name] == term) is name.startswith("latent_")
+
+
+def test_chance_has_no_say_in_a_validation(known):
+    tasks = [compared(known, log_variance=True, drawn=drawn, frames=1) for drawn in (True, False)]
+    state = torch.get_rng_state()
+    errors = {task.validate()[0] for task in tasks}
+    assert len(errors) == 1
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_only_what_shall_learn_learns(known, tmp_path):

@@ -233,6 +233,32 @@ def test_frozen_maps_stay_in_evaluation_through_training():
         assert all(part.training is mode for part in step.coupled.modules())
 
 
+def test_dropout_of_a_map_works_while_learning_and_not_in_what_is_frozen():
+    step, now = awake(latent_step(UNET | {"dropout": 0.3})), tokens()
+    assert not alike(step.train()(now), step.train()(now))
+    assert alike(step.eval()(now), step.eval()(now))
+    alone = {field: step.train().decoupled[field](now[field]) for field in FIELDS}
+    step.freeze_decoupled()
+    step.train()
+    kept = [{field: step.decoupled[field](now[field]) for field in FIELDS} for _ in range(2)]
+    assert alike(*kept) and not alike(alone, kept[0])
+
+
+def test_a_residual_map_adds_to_what_dropout_has_not_touched():
+    made, x = UNetMap(4, 2, base=4, last="linear", padding="zeros", residual=True, dropout=0.9), drawn(1, 4, 8, 8)
+    assert torch.equal(made.train()(x), x[:, :2])  # untrained, it changes nothing
+
+
+def test_a_map_starts_as_it_is_told():
+    spread = {}
+    for start in ("he", "glorot"):
+        torch.manual_seed(0)
+        made = UNetMap(4, 4, base=16, last="leaky", padding="zeros", residual=False, initialisation=start)
+        spread[start] = float(made.middle[1][0].weight.detach().std() ** 2) * 9 * 32
+    assert spread["he"] == pytest.approx(2.0 / 1.04, rel=0.05)  # 2 / (1 + slope²)
+    assert spread["glorot"] == pytest.approx(1.0, rel=0.05)  # 2 / (in + out), of as many out as in
+
+
 @MAPS
 def test_chance_has_no_say_in_a_step(maps):
     step, now = awake(latent_step(maps)), tokens()
@@ -245,6 +271,8 @@ def test_chance_has_no_say_in_a_step(maps):
         ({"kind": "transformer"}, "map: kind: expected one of convnext, unet, got 'transformer'"),
         (PAPER | {"last": "tanh"}, "last: expected leaky or linear, got 'tanh'"),
         (PAPER | {"padding": "periodic"}, "padding: expected one of zeros, replicate"),
+        (PAPER | {"dropout": 1.0}, "dropout: expected a rate from 0 to less than 1, got 1.0"),
+        (PAPER | {"initialisation": "zeros"}, "initialisation: expected one of he, glorot, got 'zeros'"),
     ],
 )
 def test_an_unknown_map_is_refused(maps, message):

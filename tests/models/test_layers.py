@@ -16,12 +16,13 @@ from tessera.models.layers import (
     conv,
     crop_to,
     double,
+    glorot_,
     he_,
     pad_to,
     unit,
     zero_,
 )
-from tessera.models.parts import Part, part, shared
+from tessera.models.parts import Part, shared
 from tests.models.networks import awake, dead, drawn
 
 
@@ -176,20 +177,44 @@ def test_what_needs_no_padding_is_not_copied():
     assert pad_to(x, 8) is x
 
 
-def test_dropout_zeroes_its_share_and_keeps_the_mean_in_training_alone():
-    layer, x = Dropout(0.2), torch.ones(4, 8, 32, 32)
-    fallen = layer(x)
-    assert set(fallen.unique().tolist()) == {0.0, 1.25}
-    assert float((fallen == 0.0).float().mean()) == pytest.approx(0.2, abs=0.01)
-    assert layer.eval()(x) is x and Dropout(0.0)(x) is x
+def test_dropout_leaves_out_its_part_while_learning_and_keeps_the_mean():
+    layer, x = Dropout(0.25), torch.ones(4, 8, 32, 32)
+    torch.manual_seed(0)
+    learning = layer.train()(x)
+    assert learning.unique().tolist() == pytest.approx([0.0, 1.0 / 0.75])
+    assert float((learning == 0.0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    assert layer.eval()(x) is x
 
 
-def test_two_processes_drop_what_one_drops_of_the_whole_batch():
-    x, found = channels_last(drawn(4, 3, 5, 6)), []
-    torch.manual_seed(5)
-    whole = Dropout(0.4)(x)
+def test_without_a_rate_dropout_leaves_chance_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    x = drawn(1, 2, 3, 3)
+    assert Dropout(0.0).train()(x) is x
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_processes_leave_out_what_the_whole_batch_would():
+    layer, x = Dropout(0.5).train(), drawn(4, 2, 3, 5)
+    torch.manual_seed(0)
+    whole = layer(x)
     for place in (0, 1):
-        torch.manual_seed(5)
+        torch.manual_seed(0)
         with shared(Part(place, 2)):
-            found.append(Dropout(0.4)(part().of(x)))
-    assert torch.equal(torch.cat(found), whole)
+            assert torch.equal(layer(x[2 * place : 2 * place + 2]), whole[2 * place : 2 * place + 2])
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_a_rate_that_leaves_nothing_is_refused(rate):
+    with pytest.raises(ConfigError, match="dropout: expected a rate from 0 to less than 1, got"):
+        Dropout(rate)
+
+
+def test_a_glorot_start_is_uniform_within_the_root_of_six_over_both_fans():
+    layer = conv(16, 48, 3, padding="zeros")
+    torch.manual_seed(0)
+    glorot_(layer)
+    limit = (6.0 / (9 * (16 + 48))) ** 0.5
+    assert float(layer.weight.detach().abs().max()) == pytest.approx(limit, rel=1e-2)
+    assert float(layer.weight.detach().std()) == pytest.approx(limit / 3**0.5, rel=2e-2)
+    assert not layer.bias.any()

@@ -56,6 +56,21 @@ def test_a_drawn_forecast_repeats_with_its_generator_alone():
     assert torch.equal(model.sample(now, generator())["pressure"].mean, one["pressure"].mean)
 
 
+def test_without_a_generator_torch_s_own_chance_decides():
+    model, now = tessera(), latents()
+    found = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        found.append(model.sample(now)["pressure"].mean)
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
+def test_the_fields_asked_for_alone_are_decoded():
+    model, now = tessera(), latents()
+    assert torch.equal(model.decode(now, ["pressure"]).pop("pressure"), model.decode(now)["pressure"])
+    assert set(model.decode(now, ["pressure"])) == {"pressure"}
+
+
 def test_draws_follow_one_another():
     model, now, chance = tessera(), latents(), generator()
     first, second = (model.sample(now, chance)["pressure"].mean for _ in range(2))

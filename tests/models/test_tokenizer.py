@@ -177,9 +177,28 @@ def test_log_variances_stay_in_bounds(kind):
     assert LOG_VAR[0] == found.min() and found.max() == LOG_VAR[1]
 
 
+def test_log_variances_have_other_bounds_or_none_where_told():
+    field = 100.0 * drawn(1, 32, 32)
+    free, narrow = (
+        awake(tokenizer(log_variance_bounds=bounds), size=1.0).encode(field).log_var for bounds in (None, [-1.0, 2.0])
+    )
+    assert free.min() < LOG_VAR[0] and free.max() > LOG_VAR[1]
+    assert (narrow.min(), narrow.max()) == (-1.0, 2.0)
+
+
+@KINDS
+def test_a_tokenizer_starts_as_it_is_told(kind):
+    made = tokenizer(kind, initialisation="glorot")
+    for head in (made.encoder.mean, made.encoder.log_var):
+        limit = (6.0 / (9 * (10 + 4))) ** 0.5
+        assert 0.9 * limit < float(head.weight.abs().max()) <= limit
+    assert not torch.equal(made.encoder.mean.weight, tokenizer(kind).encoder.mean.weight)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"initialisation": "zeros"}, "initialisation: expected one of he, glorot, got 'zeros'"),
         ({"downsampling": 4}, "widths: expected 3 numbers, got 4"),
         ({"downsampling": 16}, "widths: expected 5 numbers, got 4"),
         ({"downsampling": 4, "kind": "light"}, "widths: expected 3 or fewer numbers, got 4"),

@@ -90,6 +90,26 @@ MISTAKES = [
     ("dynamics.transfer.meso_cases", [], "dynamics.transfer.meso_cases: expected at least one"),
     ("rivals.parcv2.widths", [], "rivals.parcv2.widths: expected at least 1 items, got []"),
     ("rivals.parcv2.correction", True, "rivals.parcv2.correction_training: expected a training for this correction"),
+    (
+        "tokenizer.log_variance_bounds",
+        [6.0, -12.0],
+        "tokenizer.log_variance_bounds: expected the least first, got [6.0, -12.0]",
+    ),
+    (
+        "dynamics.coupled.comparison",
+        {"drawn": True},
+        "coupled.comparison.drawn: expected false, for log_variance is false",
+    ),
+    (
+        "dynamics.transfer.comparison",
+        {"decoded_fields": ["density"]},
+        "dynamics.transfer.comparison.decoded_fields: expected some of tokenizer.fields = ['temperature', 'pressure'",
+    ),
+    (
+        "dynamics.decoupled.comparison",
+        {"decoded_fields": ["pressure"]},
+        "dynamics.decoupled.comparison.decoded_fields: expected null, for a map has one field, got ['pressure']",
+    ),
     ("dynamics.coupled.map.kernel", 4, "dynamics.coupled.map.kernel: expected an odd width, got 4"),
     ("devices", 3, "tokenizer.training.batch: expected a multiple of devices = 3, got 4"),
     ("tokenizer.training.window", 100, "tokenizer.training.window: expected a multiple of tokenizer.downsampling = 8"),

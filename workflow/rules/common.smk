@@ -182,6 +182,13 @@ def tokenizers():
     return expand("<results>/models/tokenizer/{field}.safetensors", field=STUDY.token_fields)
 
 
+def decoded_by(wildcards):
+    """Return what the map of one field alone is compared with in pixel space, if it is: ensemble and tokenizer."""
+    if not STUDY.dynamics.decoupled.decoded_weight:
+        return []
+    return ["<results>/ensembles/micro.json", "<results>/models/tokenizer/{field}.safetensors"]
+
+
 def decoupled_maps():
     """Return the checkpoints of all decoupled maps."""
     return expand("<results>/models/decoupled/{field}.safetensors", field=STUDY.token_fields)

@@ -89,6 +89,7 @@ rule decoupled:
     """The evolution of one field alone, on micro latents."""
     input:
         latents="<results>/latents/micro.json",
+        seen=decoded_by,
     output:
         weights="<results>/models/decoupled/{field}.safetensors",
         history="<results>/models/decoupled/{field}.jsonl",
@@ -104,12 +105,13 @@ rule decoupled:
         **asked(memory=8000, minutes=1440, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
-        section=section("seed", "dynamics.log_variance", "dynamics.decoupled"),
-        sources=source_digest(*LEARNING, "models/dynamics", "stages/networks/dynamics"),
+        section=section("seed", "dynamics.log_variance", "dynamics.hold_inlet", "dynamics.decoupled"),
+        sources=source_digest(*LEARNING, *LATENT_MODEL, "stages/networks/dynamics"),
         state=f"{RUN}/training/decoupled/{{field}}",
+        seen=lambda wildcards, input: [f"--{key}={path}" for key, path in zip(("ensemble", "tokenizer"), input.seen)],
     shell:
         "tessera fit --devices {resources.processes} decoupled --study {params.study:q} --field {wildcards.field} --latents {input.latents:q}"
-        " --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
+        " {params.seen:q} --state {params.state:q} --out {output.weights:q} --history {output.history:q} > {log:q} 2>&1"
 
 
 rule coupled:
@@ -134,7 +136,9 @@ rule coupled:
         **asked(memory=16000, minutes=2880, resumes=True, gpu=GPU, processes=DEVICES),
     params:
         study=STUDY_FILE,
-        section=section("seed", "dynamics.log_variance", "dynamics.decoupled.map", "dynamics.coupled"),
+        section=section(
+            "seed", "dynamics.log_variance", "dynamics.hold_inlet", "dynamics.decoupled.map", "dynamics.coupled"
+        ),
         sources=source_digest(*LEARNING, *LATENT_MODEL, "stages/networks/dynamics"),
         state=f"{RUN}/training/coupled",
         tokenizers=lambda wildcards, input: [f"--tokenizer={path}" for path in input.tokenizers],

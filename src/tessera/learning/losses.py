@@ -2,10 +2,12 @@
 
 A cell is active where the temperature is high or a pore is open, in the truth or in the prediction,
 whichever is more: weighting the truth's hot cells alone would reward hotspots that are too large.
+
+Terms are means over cells, channels and samples; where the paper's code sums, whoever adds the terms up says so.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +19,10 @@ HOT = 875.0
 SOLID = 0.5
 SQUARE = 0.1
 EPSILON = 1e-6
+FLAT = 1e-5
+Error = Literal["absolute", "squared"]
+Edges = Literal["relative", "normalised"]
+Reduction = Literal["mean", "sum"]
 
 
 class Weights(NamedTuple):
@@ -26,13 +32,15 @@ class Weights(NamedTuple):
     ----------
     units
         Per field, what turns a difference in scaled units into standard deviations, so that the loss of a
-        model does not depend on how its fields are scaled.
+        model does not depend on how its fields are scaled; 1 where errors are squared in scaled units.
     fields
-        Per field, its weight; they sum to one.
+        Per field that counts, its weight; they sum to one where the mean over fields is wanted.
     hot
         Extra weight of active cells.
     hot_above, void_below
         Thresholds of temperature and microstructure [scaled]; None where the field is not there.
+    error
+        "absolute", |d| + 0.1 d² of a difference d in standard deviations, or "squared", d² of a scaled one.
     """
 
     units: dict[str, float]
@@ -40,10 +48,24 @@ class Weights(NamedTuple):
     hot: float
     hot_above: float | None
     void_below: float | None
+    error: Error = "absolute"
+
+    def size(self, difference: Tensor) -> Tensor:
+        """Return how large an error a difference is, cell by cell."""
+        if self.error == "squared":
+            return difference.square()
+        return difference.abs() + SQUARE * difference.square()
 
 
 def weights(
-    statistics: Mapping[str, Statistics], scales: Mapping[str, Scale], hot: float, temperature: float
+    statistics: Mapping[str, Statistics],
+    scales: Mapping[str, Scale],
+    hot: float,
+    temperature: float,
+    *,
+    error: Error = "absolute",
+    over_fields: Reduction = "mean",
+    counting: Sequence[str] | None = None,
 ) -> Weights:
     """Return the weights of the fields that have a scale.
 
@@ -55,15 +77,24 @@ def weights(
         Extra weight of active cells.
     temperature
         Weight of temperature against each other field.
+    error
+        How large an error a difference is.
+    over_fields
+        Whether fields are averaged or summed.
+    counting
+        Fields that count; None for all.
     """
-    share = {name: temperature if name == "temperature" else 1.0 for name in scales}
-    total = sum(share.values())
+    share = {name: temperature if name == "temperature" else 1.0 for name in counting or scales}
+    total = sum(share.values()) if over_fields == "mean" else 1.0
     return Weights(
-        units={name: scale.factor / statistics[name].std for name, scale in scales.items()},
+        units={
+            name: scale.factor / statistics[name].std if error == "absolute" else 1.0 for name, scale in scales.items()
+        },
         fields={name: value / total for name, value in share.items()},
         hot=hot,
         hot_above=scales["temperature"].apply(HOT) if "temperature" in scales else None,
         void_below=scales["microstructure"].apply(SOLID) if "microstructure" in scales else None,
+        error=error,
     )
 
 
@@ -94,7 +125,7 @@ def field_losses(
     counts: Tensor | None = None,
     guide: State | None = None,
 ) -> dict[str, Tensor]:
-    """Return per field the weighted mean of |d| + 0.1 d², d in standard deviations.
+    """Return per field the weighted mean of the errors.
 
     Parameters
     ----------
@@ -115,28 +146,38 @@ def field_losses(
     losses = {}
     for name, predicted in prediction.items():
         difference = (predicted - truth[name]) * weights.units[name]
-        size = difference.abs() + SQUARE * difference.square()
-        losses[name] = weights.fields[name] * (cell * size).sum()
+        losses[name] = weights.fields[name] * (cell * weights.size(difference)).sum()
     return losses
 
 
-def edge_loss(prediction: Tensor, truth: Tensor, unit: float) -> Tensor:
-    """Return the mean absolute error weighted by how steep the truth is, relative to its mean steepness.
+def edge_loss(prediction: Tensor, truth: Tensor, unit: float, edges: Edges = "relative") -> Tensor:
+    """Return the mean absolute error weighted by how steep the truth is.
 
     Parameters
     ----------
     prediction, truth
         Fields of shape (batch, y, x) [scaled].
     unit
-        Turns a difference into standard deviations.
+        Turns a difference into standard deviations, or 1.
+    edges
+        "relative" weighs by the steepness over its mean in the frame, ten at most; "normalised" by the norm of
+        the gradient to the next cells, 0 where it is least and 1 where it is largest in the batch: the paper's,
+        and, as a batch is normalised at once, the same for one process and several only with a frame in each.
     """
-    along_y = (truth[..., 1:, :] - truth[..., :-1, :]).abs()
-    along_x = (truth[..., 1:] - truth[..., :-1]).abs()
+    along_y = truth[..., 1:, :] - truth[..., :-1, :]
+    along_x = truth[..., 1:] - truth[..., :-1]
     steep = torch.zeros_like(truth)
-    steep[..., 1:, :] += along_y
-    steep[..., 1:] += along_x
-    steep = steep / steep.mean(dim=(-2, -1), keepdim=True).clamp_min(EPSILON)
-    return unit * (steep.clamp_max(10.0) * (prediction - truth).abs()).mean()
+    if edges == "relative":
+        steep[..., 1:, :] += along_y.abs()
+        steep[..., 1:] += along_x.abs()
+        steep = steep / steep.mean(dim=(-2, -1), keepdim=True).clamp_min(EPSILON)
+        steep = steep.clamp_max(10.0)
+    else:
+        steep[..., :-1, :] += along_y.square()
+        steep[..., :-1] += along_x.square()
+        steep = steep.sqrt()
+        steep = (steep - steep.min()) / (steep.max() - steep.min() + FLAT)
+    return unit * (steep * (prediction - truth).abs()).mean()
 
 
 def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -150,7 +191,9 @@ def latent_norm(truth: Tensor) -> Tensor:
 
 
 def latent_loss(prediction: Tensor, truth: Tensor, counts: Tensor | None = None) -> Tensor:
-    """Return the squared latent difference over its norm, summed over channels, averaged over tokens.
+    """Return the mean square, over channels and tokens, of the latent difference relative to the norm of the truth.
+
+    Source: arXiv:2506.12996, code of the consistency losses; the same for means and log-variances.
 
     Parameters
     ----------
@@ -159,7 +202,7 @@ def latent_loss(prediction: Tensor, truth: Tensor, counts: Tensor | None = None)
     counts
         Which tokens count, broadcast to (batch, 1, y, x).
     """
-    difference = ((prediction - truth) / latent_norm(truth)).square().sum(dim=-3, keepdim=True)
+    difference = ((prediction - truth) / latent_norm(truth)).square().mean(dim=-3, keepdim=True)
     return _mean(difference, counts)
 
 

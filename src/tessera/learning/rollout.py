@@ -4,7 +4,7 @@ The carry is what a model hands on from snapshot to snapshot: the state itself f
 space, the tokens for one in latent space. Training, validation and prediction roll out the same way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from tessera.data.fields import HELD
 from tessera.learning.frames import Bounds
 from tessera.models.state import Latents, State, Token
-from tessera.models.tessera import Tessera
+from tessera.models.tessera import Tessera, Tokenizers
 
 Carry = dict[str, Tensor]
 INLET = 4
@@ -21,9 +21,18 @@ LOG_VARIANCE = ":log_var"
 
 
 class Emulator(Protocol):
-    """What rolls out."""
+    """What rolls out.
+
+    Attributes
+    ----------
+    unit
+        Cells per column of a carry.
+    hold_inlet
+        Whether the first columns, which the inflow keeps as they are, stay as they were at the start.
+    """
 
     unit: int
+    hold_inlet: bool
 
     def begin(self, state: State) -> Carry:
         """Return the carry of a state."""
@@ -47,6 +56,7 @@ class Pixels:
     """
 
     unit = 1
+    hold_inlet = True
 
     def __init__(self, advance: Callable[[State], State], bounds: Bounds) -> None:
         self._advance, self._bounds = advance, bounds
@@ -79,12 +89,21 @@ class Tokens:
         Whether log-variances are carried too.
     hold
         Whether fields that never change are kept as they are; not where one of them is all that is learned.
+    hold_inlet
+        Whether tokens beside the inlet are kept as they are.
     """
 
     def __init__(
-        self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool, hold: bool = True
+        self,
+        step: Callable[[Latents], Latents],
+        model: Tokenizers | None,
+        unit: int,
+        variances: bool,
+        hold: bool = True,
+        hold_inlet: bool = True,
     ) -> None:
         self._step, self._model, self.unit, self.variances, self._hold = step, model, unit, variances, hold
+        self.hold_inlet = hold_inlet
 
     def begin(self, state: State) -> Carry:
         """Return the tokens of a state; their encoder does not learn here."""
@@ -104,15 +123,17 @@ class Tokens:
         later = carry(self._step(latents(carried)), self.variances)
         return held(carried, later) if self._hold else later
 
-    def show(self, carried: Carry) -> State:
-        """Return the decoded means."""
+    def show(self, carried: Carry, fields: Sequence[str] | None = None) -> State:
+        """Return the decoded means of some fields, or of all."""
         assert self._model is not None
-        return self._model.decode(latents(carried))
+        return self._model.decode(latents(carried), fields)
 
-    def show_drawn(self, carried: Carry, generator: Generator) -> State:
-        """Return decoded tokens that are drawn from their distribution."""
+    def show_drawn(
+        self, carried: Carry, generator: Generator | None = None, fields: Sequence[str] | None = None
+    ) -> State:
+        """Return decoded tokens that are drawn from their distribution, by torch's own chance unless told."""
         assert self._model is not None
-        return self._model.decode(self._model.sample(latents(carried), generator))
+        return self._model.decode(self._model.sample(latents(carried), generator), fields)
 
 
 def carry(tokens: Latents, variances: bool) -> Carry:
@@ -162,8 +183,8 @@ class Inflow(NamedTuple):
 
 
 def inflow(emulator: Emulator, carried: Carry, inlet: Tensor | None = None) -> Inflow:
-    """Return the inflow of a carry; all samples begin at the inlet unless told."""
-    wide = max(1, INLET // emulator.unit)
+    """Return the inflow of a carry, no columns where none are held; all samples begin at the inlet unless told."""
+    wide = max(1, INLET // emulator.unit) if emulator.hold_inlet else 0
     first = next(iter(carried.values()))
     if inlet is None:
         inlet = torch.ones(first.shape[0], dtype=torch.bool, device=first.device)
@@ -179,10 +200,15 @@ def roll(emulator: Emulator, carried: Carry, steps: int, fed: Inflow | None = No
         yield carried
 
 
+def of_model(model: Tessera) -> Tokens:
+    """Return the emulator of a latent model."""
+    return Tokens(model.step, model, model.downsampling, model.probabilistic, hold_inlet=model.hold_inlet)
+
+
 def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Tokens:
     """Return the emulator of a model."""
     if isinstance(model, Tessera):
-        return Tokens(model.step, model, model.downsampling, model.probabilistic)
+        return of_model(model)
     return Pixels(model, bounds)
 
 
@@ -197,5 +223,6 @@ __all__ = [
     "held",
     "inflow",
     "latents",
+    "of_model",
     "roll",
 ]

@@ -18,6 +18,7 @@ from tessera.models.state import State
 
 NOISY_SAMPLES = 0.7
 OCTAVES = 5
+VALIDATED = 2  # cases that a validation looks at
 
 
 class Halo(NamedTuple):

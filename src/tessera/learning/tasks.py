@@ -1,11 +1,11 @@
-"""What is learned: to say a field in tokens, and to roll out.
+"""What is learned by all that predicts: to roll out.
 
-`Reconstruct` teaches a tokenizer, `RollOut` everything that predicts: maps of cached latents, models in
-pixel space, and a latent model end to end, from pixels through tokens to pixels.
+`RollOut` teaches maps of cached latents, models in pixel space, and a latent model end to end, from pixels
+through tokens to pixels.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,137 +13,17 @@ from torch import Generator, Tensor, nn
 from tessera.data.scaling import Scale
 from tessera.learning import losses as loss
 from tessera.learning.frames import Frames, State, stack
-from tessera.learning.losses import Weights
+from tessera.learning.losses import Reduction, Weights
 from tessera.learning.rollout import Carry, Emulator, Inflow, Tokens, inflow, roll
-from tessera.learning.sampling import Halo, Memory, Recipe, Replay, Sampler, Window, mask, noise
+from tessera.learning.sampling import VALIDATED, Halo, Memory, Recipe, Replay, Sampler, Window, mask, noise
 from tessera.models import parts
-from tessera.models.tokenizer import Tokenizer
-
-VALIDATED = 2
-
-
-class Divergence(NamedTuple):
-    """How strongly a tokenizer's latents are drawn to a standard normal, and since when.
-
-    Attributes
-    ----------
-    weight
-        Weight of the Kullback-Leibler divergence.
-    since
-        Part of the budget before it counts and before latents are drawn instead of taken at their mean; from
-        the start it would teach the encoder to say nothing.
-    """
-
-    weight: float
-    since: float
-
-
-class Reconstruct:
-    """Encode and decode one field.
-
-    Parameters
-    ----------
-    field
-        Its name.
-    module
-        The tokenizer.
-    frames
-        Training cases, one for each ensemble, with the field and those that tell hot and void cells.
-    validation
-        Validation cases, likewise.
-    recipe, weights
-        What is drawn and how cells are weighted; of the weights' fields this one counts alone.
-    edge
-        Weight of the error where the truth is steep.
-    divergence
-        How latents are drawn to a standard normal.
-    scales
-        Scales of the fields.
-    """
-
-    def __init__(
-        self,
-        field: str,
-        module: Tokenizer,
-        frames: Sequence[Frames],
-        validation: Sequence[Frames],
-        recipe: Recipe,
-        weights: Weights,
-        edge: float,
-        divergence: Divergence,
-        scales: Mapping[str, Scale],
-    ) -> None:
-        self.name, self.field, self.module = f"tokenizer {field}", field, module
-        self.frames, self.validation, self.scales = frames, validation, scales
-        self.recipe, self.edge, self.divergence = recipe, edge, divergence
-        self.weights = weights._replace(fields=dict.fromkeys(weights.fields, 1.0))
-        self.samplers = [Sampler(recipe, f.front, f.columns, first=0, unit=module.downsampling) for f in frames]
-
-    def batch(self, progress: float, generator: Generator) -> tuple[float, State]:
-        """Return the progress and windows of a random ensemble."""
-        which = int(torch.randint(len(self.frames), (1,), generator=generator))
-        windows = parts.part().of(self.samplers[which].draw(0, generator))
-        return progress, self.frames[which].cut(windows, 0, self.scales)
-
-    def losses(self, batch: tuple[float, State]) -> dict[str, Tensor]:
-        """Return the weighted error, the error at edges, and the divergence once it counts."""
-        progress, state = batch
-        mean, log_var = cast("tuple[Tensor, Tensor]", self.module.encode(state[self.field]))
-        if self.divergence.weight == 0.0 or progress < self.divergence.since:
-            return self._errors(self.module.decode(mean), state)
-        drawn = mean + torch.exp(0.5 * log_var) * parts.normal_like(mean)
-        terms = self._errors(self.module.decode(drawn), state)
-        terms["divergence"] = self.divergence.weight * loss.kl_divergence(mean, log_var)
-        return terms
-
-    @torch.no_grad()
-    def validate(self) -> tuple[float, dict[str, float]]:
-        """Return the error of whole frames, of every second snapshot, reconstructed from latent means."""
-        total, count = 0.0, 0
-        for frames in self.validation:
-            chosen = frames.first(VALIDATED)
-            for frame in range(0, chosen.snapshots, 2):
-                state = chosen.at(frame)
-                decoded = self.module.decode(self.module.encode(state[self.field]).mean)
-                total += sum(float(term) for term in self._errors(decoded, state).values())
-                count += 1
-        return total / count, {}
-
-    def state(self) -> dict[str, Any]:
-        """Return nothing: the weights are all."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back nothing."""
-
-    def _errors(self, decoded: Tensor, state: State) -> dict[str, Tensor]:
-        field = {self.field: decoded}
-        terms = {"field": loss.field_losses(field, state, self.weights, guide=state)[self.field]}
-        if self.edge:
-            unit = self.weights.units[self.field]
-            terms["edge"] = self.edge * loss.edge_loss(decoded, state[self.field], unit)
-        return terms
-
-
-@torch.no_grad()
-def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
-    """Give a tokenizer the mean and deviation of its latents over training cases, per channel."""
-    module.eval()
-    total = square = torch.zeros((), dtype=torch.float64)
-    count = 0
-    for part in frames:
-        for case in part.fields[field]:
-            latent = module.encode(case).mean.double()
-            total = total + latent.sum(dim=(0, 2, 3))
-            square = square + latent.square().sum(dim=(0, 2, 3))
-            count += latent.numel() // latent.shape[1]
-    mean = total / count
-    std = (square / count - mean.square()).clamp_min(1e-12).sqrt()
-    module.whiten(mean.float(), std.float())
 
 
 class Batch(NamedTuple):
-    """Roll-outs to learn from: their start, what follows, and which cells count, here and in all processes."""
+    """Roll-outs to learn from: their start, what follows, and which cells count, here and in all processes.
+
+    Of the steps, from 1, those in `decoded` are compared in pixel space.
+    """
 
     start: Carry
     fed: Inflow
@@ -151,6 +31,7 @@ class Batch(NamedTuple):
     horizon: int
     counts: Tensor
     everyone: Tensor
+    decoded: Sequence[int]
 
 
 class Teaching(NamedTuple):
@@ -161,12 +42,25 @@ class Teaching(NamedTuple):
     latent, decoded
         Weights of the error in latent space and of the decoded fields; either may be 0.
     relative
-        Whether latent errors are relative to the latents' norm, as for latents that are not white.
+        Whether latent errors are squared and relative to the latents' norm, as for latents that are not white.
+    over_steps, over_fields
+        Whether errors are averaged over the steps of a roll-out, and latent ones over fields, or summed.
+    drawn
+        Whether latents are drawn from their distribution to be decoded, anew at each step; means go on.
+    fields
+        Fields that are decoded to be compared; None for all.
+    frames
+        Random steps of a roll-out that are decoded, to stand for all; None for all.
     """
 
     latent: float
     decoded: float
     relative: bool = False
+    over_steps: Reduction = "mean"
+    over_fields: Reduction = "mean"
+    drawn: bool = False
+    fields: Sequence[str] | None = None
+    frames: int | None = None
 
 
 class RollOut:
@@ -241,22 +135,31 @@ class RollOut:
         fed = inflow(self.emulator, start, inlet)
         everyone = everyone.to(device)
         start = noise(start, self.recipe.noise, generator)
-        return Batch(start, fed, windows, horizon, here.of(everyone), everyone)
+        decoded: Sequence[int] = range(1, horizon + 1)
+        if self.teaching.frames is not None and self.teaching.frames < horizon:
+            chosen = torch.randperm(horizon, generator=generator)[: self.teaching.frames]
+            decoded = [1 + int(step) for step in chosen.sort().values]
+        return Batch(start, fed, windows, horizon, here.of(everyone), everyone, decoded)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the mean over the steps of each field's error."""
+        """Return each field's error, the mean over the steps or their sum."""
         terms: dict[str, Tensor] = {}
         carried = roll(self.emulator, batch.start, batch.horizon, batch.fed)
+        of_all = batch.horizon if self.teaching.over_steps == "mean" else 1
         for step, now in enumerate(carried, start=1):
-            truths = self._truths(self.frames, self.latents, batch.windows, step)
+            frames = self.frames if step in batch.decoded else None
+            truth, latents = self._truths(frames, self.latents, batch.windows, step)
             counts, everyone = batch.counts[:, step - 1], batch.everyone[:, step - 1]
-            for name, term in self._errors(now, *truths, counts, everyone).items():
-                terms[name] = terms.get(name, 0.0) + term / batch.horizon
+            found = self._latent_errors(now, latents, counts, everyone)
+            seen = self._decoded_errors(now, truth, counts, everyone, self.teaching.drawn)
+            found |= {name: term * (batch.horizon / len(batch.decoded)) for name, term in seen.items()}
+            for name, term in found.items():
+                terms[name] = terms.get(name, 0.0) + term / of_all
         return terms
 
     @torch.no_grad()
     def validate(self) -> tuple[float, dict[str, float]]:
-        """Return the mean error of free roll-outs from the first snapshot to the last, and their parts."""
+        """Return the mean error of free roll-outs of means from the first snapshot to the last, and their parts."""
         known = self.validation_latents or self.validation
         assert known is not None
         count = min(VALIDATED, len(known.cases))
@@ -266,7 +169,7 @@ class RollOut:
         sums: dict[str, float] = {}
         for step, now in enumerate(roll(self.emulator, start, steps, inflow(self.emulator, start)), start=1):
             truths = self._truths(self.validation, self.validation_latents, windows, step)
-            for name, term in self._errors(now, *truths, None).items():
+            for name, term in self._errors(now, *truths).items():
                 sums[name] = sums.get(name, 0.0) + float(term) / steps
         return sum(sums.values()), sums
 
@@ -278,31 +181,38 @@ class RollOut:
         """Take back what `state` returned."""
         self.replay.restore(dict(state))
 
-    def _errors(
-        self,
-        now: Carry,
-        truth: State | None,
-        latents: Carry | None,
-        counts: Tensor | None,
-        everyone: Tensor | None = None,
+    def _errors(self, now: Carry, truth: State | None, latents: Carry | None) -> dict[str, Tensor]:
+        """Return the terms of a step of whole frames, decoded from means."""
+        return self._latent_errors(now, latents, None, None) | self._decoded_errors(now, truth, None, None, False)
+
+    def _latent_errors(
+        self, now: Carry, latents: Carry | None, counts: Tensor | None, everyone: Tensor | None
     ) -> dict[str, Tensor]:
-        """Return the terms of a step; their mean over all processes is what one would find for the whole batch."""
-        terms: dict[str, Tensor] = {}
-        if latents is not None and self.teaching.latent:
-            compare = loss.latent_loss if self.teaching.relative else loss.absolute_loss
-            tokens = None if counts is None else _pooled(counts, self.emulator.unit)[:, None]
-            all_tokens = None if everyone is None else _pooled(everyone, self.emulator.unit)[:, None]
-            share = _share(tokens, all_tokens)
-            for name, value in now.items():
-                weight = self.teaching.latent / len(now) * share
-                terms[f"latent_{name}"] = weight * compare(value, latents[name], tokens)
-        if truth is not None and self.teaching.decoded:
-            assert self.weights is not None
+        """Return the latent terms of a step; over all processes their mean is that of the whole batch."""
+        if latents is None or not self.teaching.latent:
+            return {}
+        compare = loss.latent_loss if self.teaching.relative else loss.absolute_loss
+        tokens = None if counts is None else _pooled(counts, self.emulator.unit)[:, None]
+        all_tokens = None if everyone is None else _pooled(everyone, self.emulator.unit)[:, None]
+        share = _share(tokens, all_tokens)
+        weight = self.teaching.latent * share / (len(now) if self.teaching.over_fields == "mean" else 1)
+        return {f"latent_{name}": weight * compare(value, latents[name], tokens) for name, value in now.items()}
+
+    def _decoded_errors(
+        self, now: Carry, truth: State | None, counts: Tensor | None, everyone: Tensor | None, drawn: bool
+    ) -> dict[str, Tensor]:
+        """Return the terms of a step in pixel space, likewise."""
+        if truth is None or not self.teaching.decoded:
+            return {}
+        assert self.weights is not None
+        if not isinstance(self.emulator, Tokens):
             shown = self.emulator.show(now)
-            weight = self.teaching.decoded * _share(counts, everyone)
-            for name, term in loss.field_losses(shown, truth, self.weights, counts).items():
-                terms[name] = weight * term
-        return terms
+        elif drawn:
+            shown = self.emulator.show_drawn(now, fields=self.teaching.fields)
+        else:
+            shown = self.emulator.show(now, self.teaching.fields)
+        weight = self.teaching.decoded * _share(counts, everyone)
+        return {name: weight * term for name, term in loss.field_losses(shown, truth, self.weights, counts).items()}
 
     def _truths(
         self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window], step: int
@@ -337,7 +247,7 @@ class RollOut:
         found = []
         for step, now in enumerate(roll(self.emulator, start, steps, inflow(self.emulator, start)), start=1):
             truths = self._truths(self.frames, self.latents, window, step)
-            error = sum(float(term) for term in self._errors(now, *truths, None).values())
+            error = sum(float(term) for term in self._errors(now, *truths).values())
             found.append(({name: value[0] for name, value in now.items()}, error))
         self.module.train()
         errors = parts.part().same([error for _, error in found])
@@ -358,4 +268,4 @@ def _pooled(counts: Tensor, unit: int) -> Tensor:
     return counts.unflatten(-1, (-1, unit)).amin(dim=-1)
 
 
-__all__ = ["Batch", "Divergence", "Reconstruct", "RollOut", "Teaching", "Tokens", "stack", "whiten"]
+__all__ = ["Batch", "RollOut", "Teaching", "Tokens", "stack"]

@@ -15,10 +15,13 @@ from tessera.errors import ConfigError, DataError
 from tessera.models.layers import (
     ChannelNorm,
     ConvNeXtBlock,
+    Dropout,
     channels_last,
+    check_initialisation,
     conv,
     crop_to,
     double,
+    glorot_,
     he_,
     pad_to,
     unit,
@@ -76,6 +79,11 @@ class UNetMap(nn.Module):
         What lies beyond the border.
     residual
         Answer the input plus a change that starts at zero; the paper does not.
+    dropout
+        Part of the input that is left out while learning. The paper's code speaks of a tenth, but builds the
+        network without that layer.
+    initialisation
+        How convolutions start: "he" keeps the size of leaky activations, "glorot" as the paper's code has it.
     """
 
     def __init__(
@@ -87,18 +95,21 @@ class UNetMap(nn.Module):
         last: Literal["leaky", "linear"],
         padding: str,
         residual: bool,
+        dropout: float = 0.0,
+        initialisation: str = "he",
     ) -> None:
         super().__init__()
         if last not in ("leaky", "linear"):
             raise ConfigError(f"last: expected leaky or linear, got {last!r}")
         self.out_channels, self.residual = out_channels, residual
+        self.dropout = Dropout(dropout)
         self.fine = _units(in_channels, base, padding)
         self.middle = _units(base, 2 * base, padding)
         self.coarse = _units(2 * base, 4 * base, padding)
         self.middle_up = _units(4 * base + 2 * base, 2 * base, padding)
         self.fine_up = _units(2 * base + base, base, padding)
         self.out = _units(base, out_channels, padding, kernel=1)
-        he_(self)
+        (he_ if check_initialisation(initialisation) == "he" else glorot_)(self)
         final = self.out[-1]
         assert isinstance(final, nn.Sequential)
         if last == "linear":
@@ -110,7 +121,7 @@ class UNetMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map of a tensor (batch, in_channels, token_y, token_x)."""
-        fine = self.fine(pad_to(channels_last(x), 4))
+        fine = self.fine(pad_to(channels_last(self.dropout(x)), 4))
         middle = self.middle(nn.functional.max_pool2d(fine, 2))
         coarse = self.coarse(nn.functional.max_pool2d(middle, 2))
         middle = self.middle_up(torch.cat([double(coarse), middle], dim=1))

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tessera.errors import ConfigError
-from tessera.models.parts import uniform_like
+from tessera.models import parts
 
 Padding = Literal["zeros", "replicate"]
 PADDINGS = ("zeros", "replicate")
+INITIALISATIONS = ("he", "glorot")
 SLOPE = 0.2
 EXPANSION = 3
 
@@ -79,6 +80,32 @@ def he_(module: nn.Module, slope: float = SLOPE) -> None:
                 nn.init.zeros_(part.bias)
 
 
+def glorot_(module: nn.Module) -> None:
+    """Start all convolutions of a module uniformly, so that sums keep their size, without biases; Keras' default.
+
+    X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks,
+    AISTATS 2010, eq. 16.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def check_initialisation(name: str) -> str:
+    """Return the name of a way to start convolutions.
+
+    Raises
+    ------
+    ConfigError
+        The name is none of `INITIALISATIONS`.
+    """
+    if name not in INITIALISATIONS:
+        raise ConfigError(f"initialisation: expected one of {', '.join(INITIALISATIONS)}, got {name!r}")
+    return name
+
+
 def zero_(layer: nn.Conv2d) -> nn.Conv2d:
     """Return a convolution that starts by answering zero, so that what it is added to stays itself."""
     nn.init.zeros_(layer.weight)
@@ -114,25 +141,33 @@ class Double(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Zero a share of all numbers in training and enlarge the others by as much; the mask is the whole batch's.
+    """Leave out a part of the numbers while learning, and enlarge the others so that their mean stays.
 
-    N. Srivastava et al., Dropout, JMLR 15 (2014); torch's own would differ with the number of processes.
+    Of several processes that share a batch, each leaves out what the whole batch would leave out of its samples.
+    N. Srivastava et al., Dropout, J. Mach. Learn. Res. 15 (2014) 1929.
 
     Parameters
     ----------
-    share
-        The share of numbers that are zeroed, in [0, 1).
+    rate
+        Part of the numbers that is left out, from 0 to less than 1.
+
+    Raises
+    ------
+    ConfigError
+        The rate is another.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__()
-        self.share = share
+        if not 0.0 <= rate < 1.0:
+            raise ConfigError(f"dropout: expected a rate from 0 to less than 1, got {rate}")
+        self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the same shape (batch, ...)."""
-        if not self.training or self.share == 0.0:
+        """Return a tensor of the same shape; while evaluating, the same tensor."""
+        if not self.training or self.rate == 0.0:
             return x
-        return torch.where(uniform_like(x) < self.share, 0.0, x / (1.0 - self.share))
+        return x * (parts.uniform_like(x) >= self.rate) / (1.0 - self.rate)
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -210,10 +245,12 @@ __all__ = [
     "Double",
     "Dropout",
     "channels_last",
+    "check_initialisation",
     "check_padding",
     "conv",
     "crop_to",
     "double",
+    "glorot_",
     "he_",
     "pad_to",
     "unit",

@@ -7,15 +7,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from tessera.errors import ConfigError, DataError
+from tessera.models import parts
 from tessera.models.dynamics import LatentStep
 from tessera.models.state import Latents, State, Token
 from tessera.models.tokenizer import Tokenizer
 
 
-class Tessera(nn.Module):
-    """Say fields in tokens, advance the tokens, say them in fields again.
-
-    It has no `forward`: a roll-out encodes once, steps many times and decodes what is looked at.
+class Tokenizers(nn.Module):
+    """Say fields in tokens and tokens in fields, each field by a tokenizer of its own.
 
     Parameters
     ----------
@@ -23,37 +22,12 @@ class Tessera(nn.Module):
         Names of the fields.
     tokenizer
         Arguments of each field's `Tokenizer`.
-    step
-        Arguments of the `LatentStep`.
-
-    Raises
-    ------
-    ConfigError
-        Tokenizer and step disagree on fields or channels.
     """
 
-    def __init__(self, *, fields: Sequence[str], tokenizer: dict[str, Any], step: dict[str, Any]) -> None:
+    def __init__(self, fields: Sequence[str], tokenizer: dict[str, Any]) -> None:
         super().__init__()
-        if sorted(fields) != sorted(step["fields"]):
-            raise ConfigError(f"step: expected fields {list(fields)}, got {list(step['fields'])}")
-        if tokenizer["latent_channels"] != step["channels"]:
-            raise ConfigError(
-                f"step: expected {tokenizer['latent_channels']} channels as tokenizers have, got {step['channels']}"
-            )
         self.fields = tuple(fields)
         self.tokenizers = nn.ModuleDict({field: Tokenizer(**tokenizer) for field in self.fields})
-        self.step = LatentStep(**step)
-        self.downsampling = int(tokenizer["downsampling"])
-        self.arguments: dict[str, Any] = {
-            "fields": list(fields),
-            "tokenizer": self._tokenizer(self.fields[0]).arguments,
-            "step": self.step.arguments,
-        }
-
-    @property
-    def probabilistic(self) -> bool:
-        """Whether log-variances evolve with the means, so that forecasts can be drawn."""
-        return self.step.log_variance
 
     def encode(self, state: State) -> Latents:
         """Return the white tokens of scaled fields (batch, y, x), sizes multiples of `downsampling`.
@@ -68,11 +42,12 @@ class Tessera(nn.Module):
             raise DataError(f"state: expected fields {list(self.fields)}, got {sorted(state)}")
         return {field: self._tokenizer(field).encode(state[field]) for field in self.fields}
 
-    def decode(self, latents: Latents) -> State:
-        """Return the scaled fields (batch, y, x) that the means of tokens say."""
-        return {field: self._tokenizer(field).decode(latents[field].mean) for field in self.fields}
+    def decode(self, latents: Latents, fields: Sequence[str] | None = None) -> State:
+        """Return the scaled fields (batch, y, x) that the means of tokens say; those named, or all."""
+        wanted = self.fields if fields is None else fields
+        return {field: self._tokenizer(field).decode(latents[field].mean) for field in wanted}
 
-    def sample(self, latents: Latents, generator: Generator) -> Latents:
+    def sample(self, latents: Latents, generator: Generator | None = None) -> Latents:
         """Draw each token's mean from its distribution, N(mean, exp(log_var)).
 
         Parameters
@@ -80,7 +55,7 @@ class Tessera(nn.Module):
         latents
             Tokens; one without log-variance stays as it is.
         generator
-            Where chance comes from.
+            Where chance comes from; None: torch, each process for its own samples of the batch.
         """
         return {field: _drawn(latents[field], generator) for field in self.fields}
 
@@ -90,8 +65,63 @@ class Tessera(nn.Module):
         return found
 
 
-def _drawn(token: Token, generator: Generator) -> Token:
+class Tessera(Tokenizers):
+    """Say fields in tokens, advance the tokens, say them in fields again.
+
+    It has no `forward`: a roll-out encodes once, steps many times and decodes what is looked at.
+
+    Parameters
+    ----------
+    fields
+        Names of the fields.
+    tokenizer
+        Arguments of each field's `Tokenizer`.
+    step
+        Arguments of the `LatentStep`.
+    hold_inlet
+        Whether a roll-out keeps the tokens beside the inlet, where the inflow does not change, as they were at
+        its start; the paper's evolve as all others do.
+
+    Raises
+    ------
+    ConfigError
+        Tokenizer and step disagree on fields or channels.
+    """
+
+    def __init__(
+        self, *, fields: Sequence[str], tokenizer: dict[str, Any], step: dict[str, Any], hold_inlet: bool = True
+    ) -> None:
+        if sorted(fields) != sorted(step["fields"]):
+            raise ConfigError(f"step: expected fields {list(fields)}, got {list(step['fields'])}")
+        if tokenizer["latent_channels"] != step["channels"]:
+            raise ConfigError(
+                f"step: expected {tokenizer['latent_channels']} channels as tokenizers have, got {step['channels']}"
+            )
+        super().__init__(fields, tokenizer)
+        self.step = LatentStep(**step)
+        self.downsampling, self.hold_inlet = int(tokenizer["downsampling"]), hold_inlet
+        self.arguments: dict[str, Any] = {
+            "fields": list(fields),
+            "tokenizer": self._tokenizer(self.fields[0]).arguments,
+            "step": self.step.arguments,
+            "hold_inlet": hold_inlet,
+        }
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether log-variances evolve with the means, so that forecasts can be drawn."""
+        return self.step.log_variance
+
+
+def _drawn(token: Token, generator: Generator | None) -> Token:
     if token.log_var is None:
         return token
-    chance: Tensor = torch.randn(token.mean.shape, generator=generator, device=generator.device)
+    chance: Tensor
+    if generator is None:
+        chance = parts.normal_like(token.mean)
+    else:
+        chance = torch.randn(token.mean.shape, generator=generator, device=generator.device)
     return token._replace(mean=token.mean + torch.exp(0.5 * token.log_var) * chance.to(token.mean))
+
+
+__all__ = ["Tessera", "Tokenizers"]

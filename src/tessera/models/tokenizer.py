@@ -17,7 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from tessera.errors import ConfigError, DataError
-from tessera.models.layers import SLOPE, ConvNeXtBlock, Double, channels_last, conv, he_, unit
+from tessera.models.layers import (
+    SLOPE,
+    ConvNeXtBlock,
+    Double,
+    channels_last,
+    check_initialisation,
+    conv,
+    glorot_,
+    he_,
+    unit,
+)
 from tessera.models.state import Token
 
 KINDS = ("published", "light")
@@ -41,11 +51,15 @@ class Tokenizer(nn.Module):
         What lies beyond the border of a convolution: "zeros" or "replicate".
     kind
         "published" as in the paper, or "light".
+    log_variance_bounds
+        Least and largest log-variance that the encoder says; None: any, as in the paper's code.
+    initialisation
+        How convolutions start: "he" keeps the size of activations, "glorot" as the paper's code has it.
 
     Raises
     ------
     ConfigError
-        Widths and downsampling disagree, or the kind or padding is unknown.
+        Widths and downsampling disagree, or the kind, padding or initialisation is unknown.
 
     Attributes
     ----------
@@ -64,6 +78,8 @@ class Tokenizer(nn.Module):
         latent_channels: int,
         padding: str,
         kind: str = "published",
+        log_variance_bounds: Sequence[float] | None = LOG_VAR,
+        initialisation: str = "he",
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -75,6 +91,8 @@ class Tokenizer(nn.Module):
             "latent_channels": latent_channels,
             "padding": padding,
             "kind": kind,
+            "log_variance_bounds": None if log_variance_bounds is None else list(log_variance_bounds),
+            "initialisation": check_initialisation(initialisation),
         }
         self.downsampling, self.latent_channels = downsampling, latent_channels
         self.patch = downsampling // 2 ** (len(widths) - 1)
@@ -82,8 +100,10 @@ class Tokenizer(nn.Module):
             trunk, decoder = _published(widths, latent_channels, padding)
         else:
             trunk, decoder = _light(widths, latent_channels, padding, self.patch)
-        self.encoder = Encoder(trunk, widths[-1], latent_channels, padding)
+        self.encoder = Encoder(trunk, widths[-1], latent_channels, padding, log_variance_bounds)
         self.decoder = decoder
+        if initialisation == "glorot":
+            glorot_(self)
         self.register_buffer("latent_mean", torch.zeros(latent_channels))
         self.register_buffer("latent_std", torch.ones(latent_channels))
 
@@ -160,15 +180,17 @@ def check_widths(kind: str, downsampling: int, widths: Sequence[int]) -> None:
 
 
 class Encoder(nn.Module):
-    """From cells to the mean and log-variance of latents.
+    """From cells to the mean and log-variance of latents, the latter in its bounds.
 
     The head of the mean starts with activations of the trunk's size: a head that starts small lets the
     Kullback-Leibler term empty the latents before they say anything.
     """
 
-    def __init__(self, trunk: nn.Module, width: int, channels: int, padding: str) -> None:
+    def __init__(
+        self, trunk: nn.Module, width: int, channels: int, padding: str, bounds: Sequence[float] | None
+    ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.bounds = trunk, bounds
         self.mean = conv(width, channels, padding=padding)
         self.log_var = conv(width, channels, padding=padding)
         for head, gain in ((self.mean, 1.0), (self.log_var, 0.05)):
@@ -177,9 +199,10 @@ class Encoder(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(self, field: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and bounded log-variance of a field (batch, 1, y, x)."""
+        """Return mean and log-variance of a field (batch, 1, y, x)."""
         known = self.trunk(field)
-        return self.mean(known), self.log_var(known).clamp(*LOG_VAR)
+        log_var = self.log_var(known)
+        return self.mean(known), log_var if self.bounds is None else log_var.clamp(*self.bounds)
 
 
 class ChannelsLast(nn.Module):

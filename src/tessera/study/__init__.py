@@ -8,12 +8,13 @@ value is one line with the path of the key.
 from tessera.study.ensembles import Ensemble, Ensembles, Imported, Simulated, Solver
 from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
-from tessera.study.networks import Dynamics, TokenizerSection, Training
+from tessera.study.networks import Comparison, Dynamics, TokenizerSection, Training
 from tessera.study.reading import merge
 from tessera.study.rivals import PARCv2, Rival
 from tessera.study.study import Study, load, schema
 
 __all__ = [
+    "Comparison",
     "Dynamics",
     "Ensemble",
     "Ensembles",

@@ -9,6 +9,11 @@ from tessera.study.section import Fraction, Section, Several
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 Padding = Literal["zeros", "replicate"]
+Initialisation = Literal["he", "glorot"]
+Error = Literal["absolute", "squared"]
+Reduction = Literal["mean", "sum"]
+ERROR = "Error of a cell: |d| + 0.1 d² of a difference in standard deviations, or the paper's d² of a scaled one."
+START = "How convolutions start: he keeps the size of activations, glorot as in the paper's code."
 
 
 class Budget(Section):
@@ -93,10 +98,34 @@ class TokenizerSection(Section):
     )
     latent_channels: PositiveInt = Field(description="Latent channels of a field.")
     padding: Padding = Field(description="Padding of the convolutions.")
+    initialisation: Initialisation = Field("he", description=START)
+    log_variance_bounds: tuple[float, float] | None = Field(
+        (-12.0, 6.0), description="Least and largest log-variance of a latent; null: any, as in the paper."
+    )
     scales: Several[Literal["micro", "meso"]] = Field(description="Ensembles that it learns from.")
+    normalisation: Literal["standard", "range"] = Field(
+        "standard", description="Scaled fields have zero mean and unit deviation, or lie in [0, 1] as in the paper."
+    )
+    mirrored: bool = Field(True, description="Reflect half of the windows in y; the paper does not.")
+    error: Error = Field("absolute", description=ERROR)
     kl_weight: NonNegativeFloat = Field(description="Weight of the Kullback-Leibler term.")
     kl_from: Fraction = Field(description="Part of the budget before the Kullback-Leibler term and noise begin.")
     edge_weight: NonNegativeFloat = Field(description="Weight of the absolute error where the truth is steep.")
+    edges: Literal["relative", "normalised"] = Field(
+        "relative",
+        description="Steepness over its mean in a frame, or the paper's: from 0 to 1 between the extremes of a batch.",
+    )
+    perceptual_weight: NonNegativeFloat = Field(
+        0.0, description="Weight of the squared difference of features: of fixed random filters on three resolutions."
+    )
+    over_cells: Reduction = Field(
+        "mean", description="Average errors over cells and the Kullback-Leibler term over latents, or sum both."
+    )
+    over_batch: Reduction = Field(
+        "mean",
+        description="Average errors over a batch of B windows, or weigh them B times as much as the Kullback-Leibler "
+        "term: the paper adds the errors of a whole batch to the term of each window.",
+    )
     whitening: bool = Field(description="Store latents with zero mean and unit deviation per channel.")
     training: Training = Field(description="Training of each tokenizer.")
 
@@ -110,6 +139,9 @@ class TokenizerSection(Section):
                 f"widths: expected {levels}{'' if published else ' or fewer'} numbers for downsampling "
                 f"{self.downsampling} and architecture {self.architecture}, got {len(self.widths)}"
             )
+        bounds = self.log_variance_bounds
+        if bounds is not None and not bounds[0] < bounds[1]:
+            raise ValueError(f"log_variance_bounds: expected the least first, got {list(bounds)}")
         return self
 
 
@@ -121,6 +153,13 @@ class UNetMap(Section):
     last: Literal["leaky", "linear"] = Field(description="Activation of the last layer; the paper's is leaky.")
     padding: Padding = Field(description="Padding of the convolutions.")
     residual: bool = Field(description="Predict the change instead of the next latent.")
+    dropout: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Part of the input left out while learning; the paper's code says 0.1 and has no such layer.",
+    )
+    initialisation: Initialisation = Field("he", description=START)
 
 
 class ConvNeXtMap(Section):
@@ -142,11 +181,41 @@ class ConvNeXtMap(Section):
 Map = Annotated[UNetMap | ConvNeXtMap, Field(discriminator="kind")]
 
 
+class Comparison(Section):
+    """How roll-outs are compared with the truth; latents that are not white by the paper's consistency losses."""
+
+    error: Error = Field("absolute", description=ERROR)
+    over_steps: Reduction = Field("mean", description="Average errors over the steps of a roll-out, or sum them.")
+    over_fields: Reduction = Field(
+        "mean", description="Average errors over fields, and over means and log-variances, or sum them."
+    )
+    drawn: bool = Field(
+        False, description="Decode latents drawn anew at each step, while means go on; needs dynamics.log_variance."
+    )
+    decoded_fields: Several[FieldName] | None = Field(
+        None, description="Fields that are decoded to be compared; null: all."
+    )
+    decoded_frames: PositiveInt | None = Field(
+        None, description="Random steps of a roll-out that are decoded and stand for all; null: all."
+    )
+
+
 class Decoupled(Section):
     """The evolution of each field alone, on micro latents."""
 
     map: Map = Field(description="Map of a field.")
+    decoded_weight: NonNegativeFloat = Field(
+        0.0, description="Weight of the decoded field against the latent terms; the paper decodes here too."
+    )
+    comparison: Comparison = Field(Comparison(), description="What is compared.")
     training: Training = Field(description="Training of each field's map.")
+
+    @model_validator(mode="after")
+    def _one_field(self) -> "Decoupled":
+        if self.comparison.decoded_fields is not None:
+            got = list(self.comparison.decoded_fields)
+            raise ValueError(f"comparison.decoded_fields: expected null, for a map has one field, got {got}")
+        return self
 
 
 class Coupled(Section):
@@ -154,6 +223,7 @@ class Coupled(Section):
 
     map: Map = Field(description="Map of all fields stacked.")
     decoded_weight: NonNegativeFloat = Field(description="Weight of the decoded fields against the latent terms.")
+    comparison: Comparison = Field(Comparison(), description="What is compared.")
     training: Training = Field(description="Training of the coupled map; decoupled maps stay frozen.")
 
 
@@ -164,6 +234,7 @@ class Transfer(Section):
     seeds: Several[NonNegativeInt] = Field(description="Seeds; one model each.")
     substeps: PositiveInt = Field(description="Applications of the map per meso snapshot.")
     decoded_weight: NonNegativeFloat = Field(description="Weight of the decoded fields against the latent terms.")
+    comparison: Comparison = Field(Comparison(), description="What is compared, in both stages.")
     decoder: Literal["frozen", "fine-tuned"] = Field(description="Whether the decoders learn in the last stage.")
     latent: Training = Field(description="First stage: latents alone.")
     end_to_end: Training | None = Field(description="Second stage: decoded roll-outs; null: none.")
@@ -173,6 +244,16 @@ class Dynamics(Section):
     """The evolution of latents, in three stages."""
 
     log_variance: bool = Field(description="Evolve log-variances by maps of their own, as in the paper.")
+    hold_inlet: bool = Field(
+        True, description="Keep the tokens beside the inlet as a roll-out found them; the paper's evolve."
+    )
     decoupled: Decoupled = Field(description="Stage one.")
     coupled: Coupled = Field(description="Stage two.")
     transfer: Transfer = Field(description="Stage three.")
+
+    @model_validator(mode="after")
+    def _chance(self) -> "Dynamics":
+        for name in ("decoupled", "coupled", "transfer"):
+            if getattr(self, name).comparison.drawn and not self.log_variance:
+                raise ValueError(f"{name}.comparison.drawn: expected false, for log_variance is false, got true")
+        return self

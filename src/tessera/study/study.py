@@ -56,6 +56,7 @@ class Study(Section):
             )
         self._check_windows()
         self._check_batches()
+        self._check_decoded()
         most = self.ensembles.meso.split.train
         for where, section in self._trained_on_meso():
             for cases in section.meso_cases:
@@ -93,6 +94,15 @@ class Study(Section):
             if model in self.able and training.batch % self.devices:
                 raise ValueError(
                     f"{where}.batch: expected a multiple of devices = {self.devices}, got {training.batch}"
+                )
+
+    def _check_decoded(self) -> None:
+        for name in ("coupled", "transfer"):
+            asked = getattr(self.dynamics, name).comparison.decoded_fields or ()
+            if not set(asked) <= set(self.tokenizer.fields):
+                raise ValueError(
+                    f"dynamics.{name}.comparison.decoded_fields: expected some of tokenizer.fields = "
+                    f"{list(self.tokenizer.fields)}, got {list(asked)}"
                 )
 
     def _check_scale(self, scale: str) -> None:

@@ -17,8 +17,8 @@ from tessera.learning.checkpoint import Checkpoint
 from tessera.learning.frames import Frames, front_columns, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import weights
+from tessera.learning.reconstruction import Divergence, Pictures, Reconstruct, whiten
 from tessera.learning.rollout import LOG_VARIANCE
-from tessera.learning.tasks import Divergence, Reconstruct, whiten
 from tessera.models import build
 from tessera.models.tokenizer import Tokenizer
 from tessera.provenance import file_digest, provenance
@@ -39,6 +39,8 @@ def arguments(study: Study) -> dict[str, object]:
         "latent_channels": section.latent_channels,
         "padding": section.padding,
         "kind": section.architecture,
+        "log_variance_bounds": section.log_variance_bounds,
+        "initialisation": section.initialisation,
     }
 
 
@@ -50,14 +52,14 @@ def fit_tokenizer(
         raise DataError(f"--field: expected one of {', '.join(study.token_fields)}, got {field!r}")
     names = list(dict.fromkeys((field, *(g for g in GUIDES if g in study.token_fields))))
     statistics = training.open_scales(study, scales, names)
-    scale = scaling.scales(statistics)
+    section = study.tokenizer
+    scale = scaling.scales(statistics, section.normalisation)
     device = training.device_of(study)
     teachers, judges = [], []
     for path in ensembles:
         dataset = training.open_ensemble(study, path, names)
         teachers.append(read_frames(select(dataset, "train", str(path)), scale, device))
         judges.append(read_frames(select(dataset, "validation", str(path)), scale, device))
-    section = study.tokenizer
     seed = training.seed_of(study, "tokenizer", field)
     torch.manual_seed(seed)
     module = build("tokenizer", arguments(study)).to(device)
@@ -69,10 +71,11 @@ def fit_tokenizer(
         teachers,
         judges,
         recipe,
-        weights(statistics, scale, recipe.hot_weight, 1.0),
-        section.edge_weight,
+        weights(statistics, scale, recipe.hot_weight, 1.0, error=section.error),
+        Pictures(section.edge_weight, section.edges, section.perceptual_weight, section.over_cells, section.over_batch),
         Divergence(section.kl_weight, section.kl_from),
         scale,
+        mirrored=section.mirrored,
     )
     said = {"field": field, "tokenizer": section.model_dump()}
     stages = [Stage("tokenizer", lambda: task, section.training)]
