@@ -12,10 +12,12 @@ from torch import Generator, Tensor, nn
 
 from tessera.data.scaling import Scale
 from tessera.learning import losses as loss
-from tessera.learning.frames import Frames, State, stack
+from tessera.learning.cutting import stack
+from tessera.learning.frames import Cases, Frames, State
 from tessera.learning.losses import Weights
 from tessera.learning.rollout import Carry, Emulator, Inflow, Tokens, inflow, roll
 from tessera.learning.sampling import Halo, Memory, Recipe, Replay, Sampler, Window, mask, noise
+from tessera.learning.stored import Stored
 from tessera.models import parts
 from tessera.models.tokenizer import Tokenizer
 
@@ -65,8 +67,8 @@ class Reconstruct:
         self,
         field: str,
         module: Tokenizer,
-        frames: Sequence[Frames],
-        validation: Sequence[Frames],
+        frames: Sequence[Cases],
+        validation: Sequence[Cases],
         recipe: Recipe,
         weights: Weights,
         edge: float,
@@ -77,13 +79,16 @@ class Reconstruct:
         self.frames, self.validation, self.scales = frames, validation, scales
         self.recipe, self.edge, self.divergence = recipe, edge, divergence
         self.weights = weights._replace(fields=dict.fromkeys(weights.fields, 1.0))
-        self.samplers = [Sampler(recipe, f.front, f.columns, first=0, unit=module.downsampling) for f in frames]
+        self.samplers = [_sampler(recipe, f, first=0, unit=module.downsampling) for f in frames]
 
     def batch(self, progress: float, generator: Generator) -> tuple[float, State]:
         """Return the progress and windows of a random ensemble."""
-        which = int(torch.randint(len(self.frames), (1,), generator=generator))
-        windows = parts.part().of(self.samplers[which].draw(0, generator))
-        return progress, self.frames[which].cut(windows, 0, self.scales)
+        frames, windows = self._draw(generator)
+        state = frames.cut(windows, 0, self.scales)
+        if any(isinstance(one, Stored) for one in self.frames):
+            frames, windows = self._draw(generator.clone_state())
+            frames.expect(windows, [0])
+        return progress, state
 
     def losses(self, batch: tuple[float, State]) -> dict[str, Tensor]:
         """Return the weighted error, the error at edges, and the divergence once it counts."""
@@ -109,6 +114,11 @@ class Reconstruct:
                 count += 1
         return total / count, {}
 
+    def _draw(self, generator: Generator) -> tuple[Cases, list[Window]]:
+        """Return a random ensemble and this process's windows in it."""
+        which = int(torch.randint(len(self.frames), (1,), generator=generator))
+        return self.frames[which], parts.part().of(self.samplers[which].draw(0, generator))
+
     def state(self) -> dict[str, Any]:
         """Return nothing: the weights are all."""
         return {}
@@ -126,14 +136,14 @@ class Reconstruct:
 
 
 @torch.no_grad()
-def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
+def whiten(module: Tokenizer, frames: Sequence[Cases], field: str) -> None:
     """Give a tokenizer the mean and deviation of its latents over training cases, per channel."""
     module.eval()
     total = square = torch.zeros((), dtype=torch.float64)
     count = 0
     for part in frames:
-        for case in part.fields[field]:
-            latent = module.encode(case).mean.double()
+        for case in range(len(part.cases)):
+            latent = module.encode(part.case(field, case)).mean.double()
             total = total + latent.sum(dim=(0, 2, 3))
             square = square + latent.square().sum(dim=(0, 2, 3))
             count += latent.numel() // latent.shape[1]
@@ -199,10 +209,10 @@ class RollOut:
         emulator: Emulator,
         recipe: Recipe,
         *,
-        frames: Frames | None,
-        validation: Frames | None,
-        latents: Frames | None = None,
-        validation_latents: Frames | None = None,
+        frames: Cases | None,
+        validation: Cases | None,
+        latents: Cases | None = None,
+        validation_latents: Cases | None = None,
         weights: Weights | None,
         teaching: Teaching,
         scales: Mapping[str, Scale],
@@ -216,32 +226,27 @@ class RollOut:
         known = latents or frames
         assert known is not None
         self.columns, cases, snapshots = known.columns, len(known.cases), known.snapshots
-        self.sampler = Sampler(
-            recipe, known.front, self.columns, first=first, unit=emulator.unit, mirrored=latents is None
-        )
+        self.sampler = _sampler(recipe, known, first=first, unit=emulator.unit, mirrored=latents is None)
         self.replay = Replay(recipe.replay, cases, snapshots, first)
 
     def batch(self, progress: float, generator: Generator) -> Batch:
         """Return windows of true states, or of the model's own, with noise."""
-        here, horizon = parts.part(), self.sampler.horizon(progress, generator)
+        here = parts.part()
+        horizon = self.sampler.horizon(progress, generator)
         memories: list[Memory] = []
         if self.replay.wanted(progress, generator):
             memories = self.replay.take(self.recipe.batch, horizon, self._remember, generator)
-        if memories:
-            windows = [self.sampler.around(m.case, m.frame, horizon, generator) for m in memories]
-            if self.emulator.unit > 1:
-                windows = [window._replace(mirrored=False) for window in windows]
-            start = self._cut_memories(here.of(memories), here.of(windows))
-        else:
-            windows = self.sampler.draw(horizon, generator)
-            start = self._start(here.of(windows))
-        everyone, windows = mask(windows, self.columns, horizon, self.halo), here.of(windows)
+        windows = self._placed(horizon, memories, generator)
+        own = here.of(windows)
+        start = self._cut_memories(here.of(memories), own) if memories else self._start(own)
+        everyone = mask(windows, self.columns, horizon, self.halo)
         device = next(iter(start.values())).device
-        inlet = torch.tensor([window.left == 0 for window in windows], device=device)
+        inlet = torch.tensor([window.left == 0 for window in own], device=device)
         fed = inflow(self.emulator, start, inlet)
         everyone = everyone.to(device)
         start = noise(start, self.recipe.noise, generator)
-        return Batch(start, fed, windows, horizon, here.of(everyone), everyone)
+        self._expect(progress, generator)
+        return Batch(start, fed, own, horizon, here.of(everyone), everyone)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean over the steps of each field's error."""
@@ -305,15 +310,42 @@ class RollOut:
         return terms
 
     def _truths(
-        self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window], step: int
+        self, frames: Cases | None, latents: Cases | None, windows: Sequence[Window], step: int
     ) -> tuple[State | None, Carry | None]:
         truth = frames.cut(windows, step, self.scales) if frames is not None and self.teaching.decoded else None
         return truth, latents.cut(windows, step) if latents is not None else None
 
+    def _placed(self, horizon: int, memories: Sequence[Memory], generator: Generator) -> list[Window]:
+        """Return the windows of a whole batch, around the model's own states if it starts from such."""
+        if not memories:
+            return self.sampler.draw(horizon, generator)
+        windows = [self.sampler.around(m.case, m.frame, horizon, generator) for m in memories]
+        if self.emulator.unit > 1:
+            windows = [window._replace(mirrored=False) for window in windows]
+        return windows
+
+    def _expect(self, progress: float, generator: Generator) -> None:
+        """Let what the next batch will show be read from disk, as far as that can be known by now."""
+        if not any(isinstance(cases, Stored) for cases in (self.frames, self.latents)):
+            return
+        ahead = generator.clone_state()
+        horizon = self.sampler.horizon(progress, ahead)
+        memories: list[Memory] = []
+        if self.replay.wanted(progress, ahead):
+            if self.replay.due:
+                return
+            memories = self.replay.choose(self.recipe.batch, horizon, ahead)
+        windows = parts.part().of(self._placed(horizon, memories, ahead))
+        begin, compared = range(not memories), range(1, horizon + 1)
+        if self.latents is not None:
+            self.latents.expect(windows, [*begin, *compared])
+        if self.frames is not None and self.teaching.decoded:
+            self.frames.expect(windows, [*begin, *compared] if self.latents is None else compared)
+
     def _start(self, windows: Sequence[Window]) -> Carry:
         return self._begin(self.frames, self.latents, windows)
 
-    def _begin(self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window]) -> Carry:
+    def _begin(self, frames: Cases | None, latents: Cases | None, windows: Sequence[Window]) -> Carry:
         if latents is not None:
             return latents.cut(windows, 0)
         assert frames is not None
@@ -342,6 +374,12 @@ class RollOut:
         self.module.train()
         errors = parts.part().same([error for _, error in found])
         return [(state, error) for (state, _), error in zip(found, errors, strict=True)]
+
+
+def _sampler(recipe: Recipe, cases: Cases, **options: Any) -> Sampler:
+    """Return what draws windows; where none shall be at the front it need not be known, which takes a look at all."""
+    nowhere = torch.zeros(len(cases.cases), cases.snapshots, dtype=torch.int64)
+    return Sampler(recipe, cases.front if recipe.front else nowhere, cases.columns, **options)
 
 
 def _share(counts: Tensor | None, everyone: Tensor | None) -> float:

@@ -13,7 +13,7 @@ from tessera.study.evaluation import Evaluation
 from tessera.study.material import Material
 from tessera.study.networks import CNextSection, Dynamics, PARCv2Section, Rivals, TokenizerSection, Training, Transfer
 from tessera.study.reading import merge, read, validated
-from tessera.study.section import PositiveInt, Section, Several
+from tessera.study.section import PositiveFloat, PositiveInt, Section, Several
 
 GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
 NEEDS = {"tessera": GUIDES, "parcv2": (*GUIDES, "velocity_x", "velocity_y"), "cnext": GUIDES}
@@ -32,6 +32,10 @@ class Study(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(description="Where networks run; auto takes a GPU if there is one.")
     devices: PositiveInt = Field(
         1, description="Processes of a training, with a GPU or a core each; every batch must be a multiple."
+    )
+    memory: PositiveFloat = Field(
+        3.0e9,
+        description="Most that a training keeps of each data set in memory [byte]; larger ones are read as needed.",
     )
     models: Several[Literal["tessera", "parcv2", "cnext"]] = Field(
         description="Models that are trained on meso cases, scored and shown."

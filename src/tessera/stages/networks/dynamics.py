@@ -11,7 +11,7 @@ from tessera.data import schema
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
-from tessera.learning.frames import Frames, select
+from tessera.learning.frames import Cases, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import Weights, weights
 from tessera.learning.rollout import Tokens
@@ -228,10 +228,10 @@ def _end_to_end(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training)
     )
 
 
-def _frames(study: Study, mosaic: _Mosaic, cases: _Cases, dataset: xr.Dataset) -> tuple[Frames, Frames]:
+def _frames(study: Study, mosaic: _Mosaic, cases: _Cases, dataset: xr.Dataset) -> tuple[Cases, Cases]:
     where, device = str(cases.ensemble), training.device_of(study)
     chosen = select(dataset, "train", where, cases.training_cases), select(dataset, "validation", where)
-    train, validation = (read_frames(part, mosaic.scales, device) for part in chosen)
+    train, validation = (read_frames(part, mosaic.scales, device, study.memory) for part in chosen)
     return train, validation
 
 

@@ -111,8 +111,8 @@ def _fit(
         known |= dict.fromkeys(VELOCITY, fastest)
         spacing = schema.cell_size(dataset) / (fastest.factor * schema.interval(dataset))
         arguments = {**arguments, "step": 1.0, "spacing": spacing}
-    teachers = read_frames(select(dataset, "train", where, meso_cases), known, device)
-    judges = read_frames(select(dataset, "validation", where), known, device)
+    teachers = read_frames(select(dataset, "train", where, meso_cases), known, device, study.memory)
+    judges = read_frames(select(dataset, "validation", where), known, device, study.memory)
     own = training.seed_of(study, kind, seed)
     torch.manual_seed(own)
     module = build(kind, {"fields": fields, **arguments}).to(device)

@@ -21,7 +21,7 @@ from tessera.study import Study, Training
 
 SOURCES = ("data", "learning", "models", "stages/networks")
 LARGEST_SEED = 2**31
-MEASURED = ("core_seconds", "validation_seconds")  # of an epoch of the history
+MEASURED = ("core_seconds", "validation_seconds", "seconds", "waiting_seconds")  # of an epoch of the history
 log = logging.getLogger("tessera")
 
 
@@ -101,6 +101,7 @@ def loop_of(training: Training, seed: int, device: str) -> Loop:
         seed=seed,
         device=device,
         precision=training.precision,
+        compile=training.compile,
         patience=training.patience,
         batch=training.batch,
     )
