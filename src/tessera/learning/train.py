@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from tessera import journal
 from tessera.data.files import whole, write_text
 from tessera.errors import DataError, TrainingError
+from tessera.learning.compiling import compiled
 from tessera.learning.cutting import waited
 from tessera.learning.engine import Engine
 from tessera.learning.loop import Loop, rate
@@ -96,8 +97,8 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     Raises
     ------
     TrainingError
-        A loss or a gradient is not finite, memory runs out, or another process has ended; the last
-        checkpoint stays as it is.
+        A loss or a gradient is not finite, memory runs out, another process has ended, or there is no compiler where
+        one is needed; the last checkpoint stays as it is.
     DataError
         The checkpoint of this key cannot be read.
     KeyboardInterrupt
@@ -105,7 +106,8 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     """
     run = _Run(task, loop, state / key)
     run.resume()
-    with shared(run.engine.part), signals() as asked, bar(task.name) as show:
+    networks = compiled(task.module, loop.compile)
+    with shared(run.engine.part), networks, signals() as asked, bar(task.name) as show:
         stop = run.asked(asked)
         while not (run.over or stop):
             run.update()
