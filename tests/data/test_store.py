@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 
+import numpy as np
 import pytest
 import xarray as xr
 from zarr.storage import LocalStore
@@ -29,6 +30,21 @@ def test_zarr_reads_back_equal(tmp_path):
     store.save_zarr(dataset.chunk({"case": 1}), tmp_path / "a.json", {"scale": "micro"})
     xr.testing.assert_identical(store.open_zarr(tmp_path / "a.json").load(), dataset)
     assert files.read_json(tmp_path / "a.json")["scale"] == "micro"
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "columns", "together"),
+    [(20, 128, 5), (38, 480, 1), (38, 240, 2), (6, 8, 6), (1, 8, 1)],
+)
+def test_few_snapshots_of_a_case_are_read_without_unpacking_all(tmp_path, snapshots, columns, together):
+    shape = (2, snapshots, 80, columns)
+    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    dataset = xr.Dataset({"pressure": (("case", "time", "y", "x"), values)})
+    store.save_zarr(dataset, tmp_path / "a.json")
+    opened = store.open_zarr(tmp_path / "a.json")["pressure"]
+    assert opened.encoding["chunks"] == (1, together, 80, columns)
+    np.testing.assert_array_equal(opened.isel(case=1, time=slice(0, 3)), values[1, :3])
+    np.testing.assert_array_equal(opened, values)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -197,6 +197,6 @@ def _updates(path):
 
 
 def _history(folder):
-    timed = {"core_seconds", "validation_seconds"}
+    timed = {"core_seconds", "validation_seconds", "seconds", "waiting_seconds"}
     lines = (json.loads(line) for line in (folder / "k" / "history.jsonl").read_text().splitlines())
     return [{name: value for name, value in line.items() if name not in timed} for line in lines]

@@ -17,6 +17,7 @@ from tessera.errors import DataError, TrainingError
 from tessera.learning import checkpoint as checkpoints
 from tessera.stages import ensembles, networks, write_study
 from tessera.study import load
+from tessera.study.study import validate
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -143,6 +144,36 @@ def test_a_rival_may_learn_from_micro_cases_first(study, made, tmp_path, model):
     alone, both = (checkpoints.load(path).module for path in (made / f"models/{model}/n1_s0.safetensors", out))
     assert alone.arguments == both.arguments
     assert not torch.equal(*(torch.cat([p.flatten() for p in one.parameters()]) for one in (alone, both)))
+
+
+KINDS = {
+    "fno": {"kind": "fno", "like": "cnext", "label": "F", "modes": [6, 6], "width": 8, "layers": 2},
+    "icml": {"like": "parcv2", "label": "I", "variant": "icml2024", "normalisation": "extremes", "integrator": "rk4"},
+    "parctorch": {"like": "icml", "label": "T", "variant": "parctorch"},
+    "parcv1": {"kind": "parcv1", "like": "cnext", "label": "P", "width": 8, "padding": "zeros"},
+    "latentparc": {"kind": "latentparc", "like": "cnext", "label": "L", "hidden": 4, "latent_channels": 4, "width": 8}
+    | {"padding": "zeros", "autoencoder_training": {}, "fine_tuning": {}},
+}
+WHOLE = {"window": None, "window_rollout": None}
+KINDS["parcv1"]["training"] = KINDS["fno"]["training"] = WHOLE
+
+
+@pytest.mark.parametrize("model", KINDS)
+def test_every_kind_of_rival_trains_and_predicts(study, made, tmp_path, model):
+    content = study.model_dump(mode="json")
+    content["rivals"] |= KINDS
+    content["models"] = ["tessera", model]
+    whole = validate(content, "kinds")
+    out = tmp_path / f"{model}.safetensors"
+    rival(whole, made, model, out)
+    checkpoint = checkpoints.load(out)
+    assert checkpoint.facts["model"] == model and list(checkpoint.scales) == list(whole.seen(model))
+    networks.predict(whole, out, made / "ensembles/meso.json", "test", tmp_path / "p.json")
+    found, truth = store.open_zarr(tmp_path / "p.json").load(), store.open_zarr(made / "ensembles/meso.json").load()
+    assert set(found.data_vars) == set(whole.seen(model))
+    assert all(np.isfinite(field).all() for field in found.data_vars.values())
+    last = truth["temperature"].values[truth["split"].values == "test"][:, -1]
+    assert found["temperature"].values[:, -1].shape == last.shape
 
 
 def test_micro_cases_are_named_exactly_where_a_rival_learns_from_them(study, made, tmp_path):

@@ -153,7 +153,11 @@ def save_zarr(
     fields = [axis for axis in dataset.data_vars.values() if shards.sharded(axis)]
     with _stored(manifest, facts) as beside:
         _lay_out(dataset, beside)
-        parts = [(str(axis.name), shards.size(axis), *part) for axis in fields for part in shards.places(axis)]
+        parts = [
+            (str(axis.name), shards.size(axis), shards.parts(axis), *place)
+            for axis in fields
+            for place in shards.places(axis)
+        ]
         place = beside.resolve()
         if read is None:
             for part in parts:
@@ -162,9 +166,9 @@ def save_zarr(
             workers.each(_write_shard, parts, place, read)
 
 
-def _write_shard(part: tuple[str, int, str, dict[str, int], range], folder: Path, read: Any) -> None:
-    name, size, key, outer, cases = part
-    shards.write(folder / key, size, (read(name, {**outer, "case": case}) for case in cases))
+def _write_shard(part: tuple[str, int, int, str, dict[str, int], range], folder: Path, read: Any) -> None:
+    name, size, parts, key, outer, cases = part
+    shards.write(folder / key, size, parts, (read(name, {**outer, "case": case}) for case in cases))
 
 
 def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, facts: Mapping[str, Any]) -> None:
@@ -191,7 +195,7 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
             for name, size in fields.items():
                 key, _, members = parts[name][number // size]
                 if number == members.start:
-                    now[name] = opened.enter_context(shards.Shard(beside / key, size))
+                    now[name] = opened.enter_context(shards.Shard(beside / key, size, shards.parts(like[name])))
                 now[name].append(one[name].values)
                 if number == members.stop - 1:
                     now[name].close()

@@ -1,12 +1,14 @@
-"""Ensembles in memory: scaled tensors by field name, and what their sampling needs to know.
+"""Ensembles to learn from: scaled tensors by field name, and what their sampling needs to know.
 
 A state maps field names to tensors (batch, y, x) in scaled units, a carry to whatever a model advances,
 such as tokens (batch, channel, token_y, token_x). Frames hold either for whole cases, with case and time
-first, and the column of the shock front for every snapshot.
+first, and the column of the shock front for every snapshot. Cases that are larger than the memory that they may
+take stay on disk, see `tessera.learning.stored`; a training is the same to the last bit.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from torch import Tensor
 
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
-from tessera.learning.sampling import Window
+from tessera.learning.cutting import cut
+from tessera.learning.sampling import Recipe, Sampler, Window
+from tessera.learning.stored import Piece, Source, Stored, together
 from tessera.models.state import State
 
 
@@ -53,6 +57,10 @@ class Frames(NamedTuple):
         """Return a snapshot of all cases."""
         return {name: field[:, frame] for name, field in self.fields.items()}
 
+    def case(self, name: str, number: int) -> Tensor:
+        """Return all snapshots of a field of a case, (time, ...)."""
+        return self.fields[name][number]
+
     def first(self, count: int) -> "Frames":
         """Return the first cases."""
         fields = {name: field[:count] for name, field in self.fields.items()}
@@ -70,16 +78,21 @@ class Frames(NamedTuple):
         scales
             Scales of the fields; needed where a window is mirrored.
         """
-        cuts = []
-        for window in windows:
-            columns = slice(window.left // self.unit, (window.left + window.width) // self.unit)
-            state = {n: f[window.case, window.frame + later, ..., columns] for n, f in self.fields.items()}
-            cuts.append(mirror(state, scales or {}) if window.mirrored else state)
-        return stack(cuts)
+
+        def snapshots() -> list[State]:
+            return [{n: f[w.case, w.frame + later] for n, f in self.fields.items()} for w in windows]
+
+        return cut(windows, snapshots, self.unit, scales)
+
+    def expect(self, windows: Sequence[Window], steps: Iterable[int]) -> None:
+        """Do nothing: what is in memory need not be fetched."""
 
 
-def frames(dataset: xr.Dataset, scales: Mapping[str, Scale], device: str = "cpu") -> Frames:
-    """Read cases of an ensemble, scaled, into memory.
+Cases = Frames | Stored
+
+
+def frames(dataset: xr.Dataset, scales: Mapping[str, Scale], device: str = "cpu", memory: float = math.inf) -> Cases:
+    """Open cases of an ensemble, scaled: in memory if they fit, else on disk.
 
     Parameters
     ----------
@@ -89,13 +102,52 @@ def frames(dataset: xr.Dataset, scales: Mapping[str, Scale], device: str = "cpu"
         The fields to read and their scales.
     device
         Where the tensors live.
+    memory
+        Bytes that the cases may take.
     """
-    fields = {
-        name: torch.from_numpy(scale.apply(dataset[name].values).astype(np.float32)).to(device)
-        for name, scale in scales.items()
-    }
-    front = torch.from_numpy(front_columns(dataset["pressure"].values))
-    return Frames(fields, front, tuple(int(case) for case in dataset["case"].values))
+
+    def read(piece: Piece) -> np.ndarray:
+        values = dataset.variables[piece.name].isel(case=piece.case, time=slice(piece.first, piece.end)).values
+        return scales[piece.name].apply(values).astype(np.float32)
+
+    def front(case: int) -> np.ndarray:
+        return front_columns(dataset.variables["pressure"].isel(case=[case]).values)[0]
+
+    fields = {name: dataset.variables[name] for name in scales}
+    shapes = {name: field.shape[1:] for name, field in fields.items()}
+    lying = {name: together(field) for name, field in fields.items()}
+    numbers = tuple(int(case) for case in dataset["case"].values)
+    return opened(Source(read, shapes, lying, front, numbers), device, memory)
+
+
+def opened(source: Source, device: str, memory: float) -> Cases:
+    """Return cases in memory if they fit, else on disk.
+
+    Parameters
+    ----------
+    source
+        Where they come from.
+    device
+        Where the tensors live.
+    memory
+        Bytes that the cases may take.
+    """
+    if source.size > memory:
+        return Stored(source, device, memory)
+    count, fields = len(source.cases), {}
+    for name, shape in source.shapes.items():
+        values = np.empty((count, *shape), np.float32)
+        for case in range(count):
+            values[case] = source.read(Piece(name, case, 0, source.snapshots))
+        fields[name] = torch.from_numpy(values).to(device)
+    front = torch.from_numpy(np.stack([source.front(case) for case in range(count)]))
+    return Frames(fields, front, source.cases, source.unit)
+
+
+def sampler(recipe: Recipe, cases: Cases, **options: Any) -> Sampler:
+    """Return what draws windows; where none shall be at the front it need not be known, which takes a look at all."""
+    nowhere = torch.zeros(len(cases.cases), cases.snapshots, dtype=torch.int64)
+    return Sampler(recipe, cases.front if recipe.front else nowhere, cases.columns, **options)
 
 
 def select(dataset: xr.Dataset, split: str, where: str, count: int | None = None) -> xr.Dataset:
@@ -128,20 +180,6 @@ def front_columns(pressure: np.ndarray) -> np.ndarray:
     shocked = profile > 0.5 * profile.max(axis=(1, 2), keepdims=True)
     last = pressure.shape[-1] - 1 - np.argmax(shocked[..., ::-1], axis=-1)
     return np.where(shocked.any(axis=-1), last, 0).astype(np.int64)
-
-
-def mirror(state: State, scales: Mapping[str, Scale]) -> State:
-    """Return the state reflected in y; the velocity along y changes its sign."""
-    turned = {name: field.flip(-2) for name, field in state.items()}
-    if "velocity_y" in turned:
-        scale = scales["velocity_y"]
-        turned["velocity_y"] = -turned["velocity_y"] - 2.0 * scale.offset / scale.factor
-    return turned
-
-
-def stack(states: Sequence[State]) -> State:
-    """Return states stacked along a new first dimension."""
-    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
 
 
 class Bounds(NamedTuple):

@@ -30,6 +30,8 @@ class Loop(NamedTuple):
         Where the module lives.
     precision
         Of the arithmetic while it learns.
+    compile
+        Whether torch compiles the networks first; weights keep their names.
     patience
         Validations in a row without a better one that end it before its budget does; 0 for any number.
     batch
@@ -50,6 +52,7 @@ class Loop(NamedTuple):
     seed: int = 0
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     patience: int = 0
     batch: int | None = None
 

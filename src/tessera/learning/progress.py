@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+HIDDEN = {"epoch", "learning_rate", "validation_seconds", "seconds", "waiting_seconds"}
+
 
 @contextmanager
 def bar(name: str) -> Iterator[Callable[[float], None]]:
@@ -20,5 +22,5 @@ def bar(name: str) -> Iterator[Callable[[float], None]]:
 
 def summary(line: Mapping[str, Any]) -> str:
     """Return a line of the history as one of the log."""
-    shown = {k: v for k, v in line.items() if k not in {"epoch", "learning_rate", "validation_seconds"}}
+    shown = {k: v for k, v in line.items() if k not in HIDDEN}
     return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in shown.items())

@@ -12,11 +12,13 @@ from torch import Generator, Tensor
 
 from tessera.data.scaling import Scale
 from tessera.learning import losses as loss
-from tessera.learning.frames import Frames, State
+from tessera.learning.frames import Cases, State, sampler
 from tessera.learning.losses import Edges, Reduction, Weights
 from tessera.learning.perception import Perception
-from tessera.learning.sampling import VALIDATED, Recipe, Sampler
+from tessera.learning.sampling import VALIDATED, Recipe, Window
+from tessera.learning.stored import Stored
 from tessera.models import parts
+from tessera.models.latentparc import LatentPARC
 from tessera.models.tokenizer import Tokenizer
 
 
@@ -91,8 +93,8 @@ class Reconstruct:
         self,
         field: str,
         module: Tokenizer,
-        frames: Sequence[Frames],
-        validation: Sequence[Frames],
+        frames: Sequence[Cases],
+        validation: Sequence[Cases],
         recipe: Recipe,
         weights: Weights,
         pictures: Pictures,
@@ -106,15 +108,16 @@ class Reconstruct:
         self.recipe, self.pictures, self.divergence = recipe, pictures, divergence
         self.perception = Perception() if pictures.perceptual else None
         self.weights = weights._replace(fields=dict.fromkeys(weights.fields, 1.0))
-        self.samplers = [
-            Sampler(recipe, f.front, f.columns, first=0, unit=module.downsampling, mirrored=mirrored) for f in frames
-        ]
+        self.samplers = [sampler(recipe, f, first=0, unit=module.downsampling, mirrored=mirrored) for f in frames]
 
     def batch(self, progress: float, generator: Generator) -> tuple[float, State]:
         """Return the progress and windows of a random ensemble."""
-        which = int(torch.randint(len(self.frames), (1,), generator=generator))
-        windows = parts.part().of(self.samplers[which].draw(0, generator))
-        return progress, self.frames[which].cut(windows, 0, self.scales)
+        frames, windows = self._draw(generator)
+        state = frames.cut(windows, 0, self.scales)
+        if any(isinstance(one, Stored) for one in self.frames):
+            frames, windows = self._draw(generator.clone_state())
+            frames.expect(windows, [0])
+        return progress, state
 
     def losses(self, batch: tuple[float, State]) -> dict[str, Tensor]:
         """Return the weighted errors, cell by cell, at edges and of features, and the divergence once it counts."""
@@ -150,6 +153,11 @@ class Reconstruct:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back nothing."""
 
+    def _draw(self, generator: Generator) -> tuple[Cases, list[Window]]:
+        """Return a random ensemble and this process's windows in it."""
+        which = int(torch.randint(len(self.frames), (1,), generator=generator))
+        return self.frames[which], parts.part().of(self.samplers[which].draw(0, generator))
+
     def _errors(self, decoded: Tensor, state: State) -> dict[str, Tensor]:
         field = {self.field: decoded}
         terms = {"field": loss.field_losses(field, state, self.weights, guide=state)[self.field]}
@@ -172,15 +180,73 @@ class Reconstruct:
         return {name: times * term for name, term in terms.items()}
 
 
+class Autoencode:
+    """Encode and decode all fields together.
+
+    Parameters
+    ----------
+    name, module
+        What to call it, and the autoencoder, which has `reconstruct`.
+    frames, validation
+        Training and validation cases.
+    recipe, weights
+        What is drawn and how cells and fields are weighted.
+    scales
+        Scales of the fields.
+    unit
+        Windows begin and end at multiples of it [cells].
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: LatentPARC,
+        frames: Cases,
+        validation: Cases,
+        recipe: Recipe,
+        weights: Weights,
+        scales: Mapping[str, Scale],
+        unit: int,
+    ) -> None:
+        self.name, self.module = name, module
+        self.frames, self.validation, self.scales, self.weights = frames, validation, scales, weights
+        self.sampler = sampler(recipe, frames, first=0, unit=unit)
+
+    def batch(self, progress: float, generator: Generator) -> State:  # noqa: ARG002
+        """Return windows of random snapshots."""
+        return self.frames.cut(parts.part().of(self.sampler.draw(0, generator)), 0, self.scales)
+
+    def losses(self, batch: State) -> dict[str, Tensor]:
+        """Return the weighted error of each field."""
+        return loss.field_losses(self.module.reconstruct(batch), batch, self.weights)
+
+    @torch.no_grad()
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Return the mean error of whole frames, of every second snapshot, and its parts."""
+        chosen, sums = self.validation.first(VALIDATED), dict[str, float]()
+        frames = range(0, chosen.snapshots, 2)
+        for frame in frames:
+            for name, term in self.losses(chosen.at(frame)).items():
+                sums[name] = sums.get(name, 0.0) + float(term) / len(frames)
+        return sum(sums.values()), sums
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: the weights are all."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back nothing."""
+
+
 @torch.no_grad()
-def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
+def whiten(module: Tokenizer, frames: Sequence[Cases], field: str) -> None:
     """Give a tokenizer the mean and deviation of its latents over training cases, per channel."""
     module.eval()
     total = square = torch.zeros((), dtype=torch.float64)
     count = 0
     for part in frames:
-        for case in part.fields[field]:
-            latent = module.encode(case).mean.double()
+        for case in range(len(part.cases)):
+            latent = module.encode(part.case(field, case)).mean.double()
             total = total + latent.sum(dim=(0, 2, 3))
             square = square + latent.square().sum(dim=(0, 2, 3))
             count += latent.numel() // latent.shape[1]
@@ -189,4 +255,4 @@ def whiten(module: Tokenizer, frames: Sequence[Frames], field: str) -> None:
     module.whiten(mean.float(), std.float())
 
 
-__all__ = ["Divergence", "Pictures", "Reconstruct", "whiten"]
+__all__ = ["Autoencode", "Divergence", "Pictures", "Reconstruct", "whiten"]

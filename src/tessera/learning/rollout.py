@@ -12,12 +12,14 @@ from torch import Generator, Tensor
 
 from tessera.data.fields import HELD
 from tessera.learning.frames import Bounds
+from tessera.models.latentparc import STRIDE, LatentPARC
 from tessera.models.state import Latents, State, Token
 from tessera.models.tessera import Tessera, Tokenizers
 
 Carry = dict[str, Tensor]
 INLET = 4
 LOG_VARIANCE = ":log_var"
+LATENT = "latent"
 
 
 class Emulator(Protocol):
@@ -200,15 +202,47 @@ def roll(emulator: Emulator, carried: Carry, steps: int, fed: Inflow | None = No
         yield carried
 
 
+class Latent:
+    """A model that has one latent of all fields.
+
+    Parameters
+    ----------
+    model
+        Encodes, steps and decodes.
+    bounds
+        What a shown state is kept inside; latents have no bounds.
+    """
+
+    hold_inlet = True
+    unit = STRIDE
+
+    def __init__(self, model: LatentPARC, bounds: Bounds) -> None:
+        self._model, self._bounds = model, bounds
+
+    def begin(self, state: State) -> Carry:
+        """Return the latent of a state whose sizes `unit` divides."""
+        return {LATENT: self._model.encode(state)}
+
+    def advance(self, carry: Carry) -> Carry:
+        """Return the next latent."""
+        return {LATENT: self._model.step(carry[LATENT])}
+
+    def show(self, carry: Carry) -> State:
+        """Return the decoded state."""
+        return self._bounds.clamp(self._model.decode(carry[LATENT]))
+
+
 def of_model(model: Tessera) -> Tokens:
     """Return the emulator of a latent model."""
     return Tokens(model.step, model, model.downsampling, model.probabilistic, hold_inlet=model.hold_inlet)
 
 
-def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Tokens:
+def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Latent | Tokens:
     """Return the emulator of a model."""
     if isinstance(model, Tessera):
         return of_model(model)
+    if isinstance(model, LatentPARC):
+        return Latent(model, bounds)
     return Pixels(model, bounds)
 
 
@@ -216,6 +250,7 @@ __all__ = [
     "Carry",
     "Emulator",
     "Inflow",
+    "Latent",
     "Pixels",
     "Tokens",
     "carry",

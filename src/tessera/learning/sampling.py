@@ -289,9 +289,18 @@ class Replay:
         predict
             Returns the states of a case after 1, 2, ... steps from a snapshot, with their errors [scaled].
         """
-        if self.used % self.EVERY == 0:
+        if self.due:
             self._refresh(predict, generator)
         self.used += 1
+        return self.choose(count, horizon, generator)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next replayed batch begins with new roll-outs."""
+        return self.used % self.EVERY == 0
+
+    def choose(self, count: int, horizon: int, generator: Generator) -> list[Memory]:
+        """Draw kept states that leave room for a horizon; none where there are none."""
         able = [memory for memory in self.kept if memory.frame + horizon < self.snapshots]
         if not able:
             return []

@@ -12,10 +12,12 @@ from torch import Generator, Tensor, nn
 
 from tessera.data.scaling import Scale
 from tessera.learning import losses as loss
-from tessera.learning.frames import Frames, State, stack
+from tessera.learning.cutting import stack
+from tessera.learning.frames import Cases, Frames, State, sampler
 from tessera.learning.losses import Reduction, Weights
 from tessera.learning.rollout import Carry, Emulator, Inflow, Tokens, inflow, roll
-from tessera.learning.sampling import VALIDATED, Halo, Memory, Recipe, Replay, Sampler, Window, mask, noise
+from tessera.learning.sampling import VALIDATED, Halo, Memory, Recipe, Replay, Window, mask, noise
+from tessera.learning.stored import Stored
 from tessera.models import parts
 
 
@@ -40,7 +42,8 @@ class Teaching(NamedTuple):
     Attributes
     ----------
     latent, decoded
-        Weights of the error in latent space and of the decoded fields; either may be 0.
+        Weights of the error in latent space and of the decoded fields; either may be 0. Where no latents are cached
+        those of the truth are encoded as they are needed.
     relative
         Whether latent errors are squared and relative to the latents' norm, as for latents that are not white.
     over_steps, over_fields
@@ -93,10 +96,10 @@ class RollOut:
         emulator: Emulator,
         recipe: Recipe,
         *,
-        frames: Frames | None,
-        validation: Frames | None,
-        latents: Frames | None = None,
-        validation_latents: Frames | None = None,
+        frames: Cases | None,
+        validation: Cases | None,
+        latents: Cases | None = None,
+        validation_latents: Cases | None = None,
         weights: Weights | None,
         teaching: Teaching,
         scales: Mapping[str, Scale],
@@ -110,28 +113,22 @@ class RollOut:
         known = latents or frames
         assert known is not None
         self.columns, cases, snapshots = known.columns, len(known.cases), known.snapshots
-        self.sampler = Sampler(
-            recipe, known.front, self.columns, first=first, unit=emulator.unit, mirrored=latents is None
-        )
+        self.sampler = sampler(recipe, known, first=first, unit=emulator.unit, mirrored=latents is None)
         self.replay = Replay(recipe.replay, cases, snapshots, first)
 
     def batch(self, progress: float, generator: Generator) -> Batch:
         """Return windows of true states, or of the model's own, with noise."""
-        here, horizon = parts.part(), self.sampler.horizon(progress, generator)
+        here = parts.part()
+        horizon = self.sampler.horizon(progress, generator)
         memories: list[Memory] = []
         if self.replay.wanted(progress, generator):
             memories = self.replay.take(self.recipe.batch, horizon, self._remember, generator)
-        if memories:
-            windows = [self.sampler.around(m.case, m.frame, horizon, generator) for m in memories]
-            if self.emulator.unit > 1:
-                windows = [window._replace(mirrored=False) for window in windows]
-            start = self._cut_memories(here.of(memories), here.of(windows))
-        else:
-            windows = self.sampler.draw(horizon, generator)
-            start = self._start(here.of(windows))
-        everyone, windows = mask(windows, self.columns, horizon, self.halo), here.of(windows)
+        windows = self._placed(horizon, memories, generator)
+        own = here.of(windows)
+        start = self._cut_memories(here.of(memories), own) if memories else self._start(own)
+        everyone = mask(windows, self.columns, horizon, self.halo)
         device = next(iter(start.values())).device
-        inlet = torch.tensor([window.left == 0 for window in windows], device=device)
+        inlet = torch.tensor([window.left == 0 for window in own], device=device)
         fed = inflow(self.emulator, start, inlet)
         everyone = everyone.to(device)
         start = noise(start, self.recipe.noise, generator)
@@ -139,7 +136,8 @@ class RollOut:
         if self.teaching.frames is not None and self.teaching.frames < horizon:
             chosen = torch.randperm(horizon, generator=generator)[: self.teaching.frames]
             decoded = [1 + int(step) for step in chosen.sort().values]
-        return Batch(start, fed, windows, horizon, here.of(everyone), everyone, decoded)
+        self._expect(progress, generator)
+        return Batch(start, fed, own, horizon, here.of(everyone), everyone, decoded)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each field's error, the mean over the steps or their sum."""
@@ -215,15 +213,47 @@ class RollOut:
         return {name: weight * term for name, term in loss.field_losses(shown, truth, self.weights, counts).items()}
 
     def _truths(
-        self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window], step: int
+        self, frames: Cases | None, latents: Cases | None, windows: Sequence[Window], step: int
     ) -> tuple[State | None, Carry | None]:
         truth = frames.cut(windows, step, self.scales) if frames is not None and self.teaching.decoded else None
-        return truth, latents.cut(windows, step) if latents is not None else None
+        if latents is not None:
+            return truth, latents.cut(windows, step)
+        if truth is None or not self.teaching.latent:
+            return truth, None
+        with torch.no_grad():
+            return truth, self.emulator.begin(truth)
+
+    def _placed(self, horizon: int, memories: Sequence[Memory], generator: Generator) -> list[Window]:
+        """Return the windows of a whole batch, around the model's own states if it starts from such."""
+        if not memories:
+            return self.sampler.draw(horizon, generator)
+        windows = [self.sampler.around(m.case, m.frame, horizon, generator) for m in memories]
+        if self.emulator.unit > 1:
+            windows = [window._replace(mirrored=False) for window in windows]
+        return windows
+
+    def _expect(self, progress: float, generator: Generator) -> None:
+        """Let what the next batch will show be read from disk, as far as that can be known by now."""
+        if not any(isinstance(cases, Stored) for cases in (self.frames, self.latents)):
+            return
+        ahead = generator.clone_state()
+        horizon = self.sampler.horizon(progress, ahead)
+        memories: list[Memory] = []
+        if self.replay.wanted(progress, ahead):
+            if self.replay.due:
+                return
+            memories = self.replay.choose(self.recipe.batch, horizon, ahead)
+        windows = parts.part().of(self._placed(horizon, memories, ahead))
+        begin, compared = range(not memories), range(1, horizon + 1)
+        if self.latents is not None:
+            self.latents.expect(windows, [*begin, *compared])
+        if self.frames is not None and self.teaching.decoded:
+            self.frames.expect(windows, [*begin, *compared] if self.latents is None else compared)
 
     def _start(self, windows: Sequence[Window]) -> Carry:
         return self._begin(self.frames, self.latents, windows)
 
-    def _begin(self, frames: Frames | None, latents: Frames | None, windows: Sequence[Window]) -> Carry:
+    def _begin(self, frames: Cases | None, latents: Cases | None, windows: Sequence[Window]) -> Carry:
         if latents is not None:
             return latents.cut(windows, 0)
         assert frames is not None

@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from tessera import journal
 from tessera.data.files import whole, write_text
 from tessera.errors import DataError, TrainingError
+from tessera.learning.compiling import compiled
+from tessera.learning.cutting import waited
 from tessera.learning.engine import Engine
 from tessera.learning.loop import Loop, rate
 from tessera.learning.processes import signals
@@ -95,8 +97,8 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     Raises
     ------
     TrainingError
-        A loss or a gradient is not finite, memory runs out, or another process has ended; the last
-        checkpoint stays as it is.
+        A loss or a gradient is not finite, memory runs out, another process has ended, or there is no compiler where
+        one is needed; the last checkpoint stays as it is.
     DataError
         The checkpoint of this key cannot be read.
     KeyboardInterrupt
@@ -104,7 +106,8 @@ def train(task: Task, loop: Loop, *, state: Path, key: str) -> Result:
     """
     run = _Run(task, loop, state / key)
     run.resume()
-    with shared(run.engine.part), signals() as asked, bar(task.name) as show:
+    networks = compiled(task.module, loop.compile)
+    with shared(run.engine.part), networks, signals() as asked, bar(task.name) as show:
         stop = run.asked(asked)
         while not (run.over or stop):
             run.update()
@@ -145,6 +148,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(loop.seed)
         torch.manual_seed(loop.seed)
         self.updates, self.core_seconds, self.validation_seconds = 0, 0.0, 0.0
+        self.seconds = self.waiting_seconds = 0.0
         self.sums: dict[str, float] = {}
         self.since = self.stale = 0
         self.history: list[str] = []
@@ -169,6 +173,7 @@ class _Run:
 
     def update(self) -> None:
         begin, progress = time.process_time(), self.progress
+        clock, before = time.perf_counter(), waited()
         self.task.module.train()
         where = f"{self.task.name}: update {self.updates + 1}"
         for group in self.optimizer.param_groups:
@@ -195,12 +200,16 @@ class _Run:
             self.sums[name] = self.sums.get(name, 0.0) + float(term)
         self.since += 1
         self.core_seconds += sum(self.engine.gather(time.process_time() - begin))
+        self.seconds += time.perf_counter() - clock
+        self.waiting_seconds += waited() - before
 
     def end_epoch(self) -> None:
         line: dict[str, Any] = {
             "epoch": -(-self.updates // self.loop.epoch),
             "updates": self.updates,
             "core_seconds": round(self.core_seconds, 3),
+            "seconds": round(self.seconds, 3),
+            "waiting_seconds": round(self.waiting_seconds, 4),
             "learning_rate": rate(self.loop, self.progress),
         }
         line |= {f"loss_{name}": value / self.since for name, value in self.sums.items()}
@@ -224,6 +233,8 @@ class _Run:
             "updates": self.updates,
             "core_seconds": self.core_seconds,
             "validation_seconds": self.validation_seconds,
+            "seconds": self.seconds,
+            "waiting_seconds": self.waiting_seconds,
             "sums": self.sums,
             "since": self.since,
             "stale": self.stale,
@@ -288,6 +299,8 @@ class _Run:
             "updates",
             "core_seconds",
             "validation_seconds",
+            "seconds",
+            "waiting_seconds",
             "sums",
             "since",
             "stale",

@@ -50,7 +50,25 @@ def conv(inputs: int, outputs: int, kernel: int = 3, *, padding: str, groups: in
     mode = check_padding(padding)
     if kernel == 1 and groups == 1:
         return PointConv(inputs, outputs)
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, padding_mode=mode)
+    kind = EdgeConv if mode == "replicate" else nn.Conv2d
+    return kind(inputs, outputs, kernel, padding=kernel // 2, groups=groups, padding_mode=mode)
+
+
+class EdgeConv(nn.Conv2d):
+    """A convolution beyond whose border the last cells are repeated.
+
+    The compiler of torch 2.13 takes the gradient of that padding for laid out otherwise than it is where channels are
+    last, and stops; so what it compiles lays the cells side by side.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (batch, outputs, y, x) of (batch, inputs, y, x)."""
+        if not torch.compiler.is_compiling():
+            return super().forward(x)
+        for dim, reach in ((-2, self.kernel_size[0] // 2), (-1, self.kernel_size[1] // 2)):
+            first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
+            x = torch.cat([*[first] * reach, x, *[last] * reach], dim)
+        return F.conv2d(x, self.weight, self.bias, groups=self.groups)
 
 
 class PointConv(nn.Conv2d):

@@ -60,6 +60,9 @@ class Training(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic while learning; weights are kept and validated in float32."
     )
+    compile: bool = Field(
+        False, description="Compile the networks by torch.compile; it takes a while, and a C++ compiler on a processor."
+    )
     clip: NonNegativeFloat = Field(description="Largest gradient norm; 0: no clipping.")
     patience: NonNegativeInt = Field(
         0, description="Validations in a row without a better one that end it before its budget does; 0: none do."

@@ -14,7 +14,7 @@ from tessera.study.material import Material
 from tessera.study.networks import Dynamics, TokenizerSection, Training
 from tessera.study.reading import merge, read, validated
 from tessera.study.rivals import GUIDES, Name, Rivals
-from tessera.study.section import PositiveInt, Section, Several
+from tessera.study.section import PositiveFloat, PositiveInt, Section, Several
 
 LATENT = "tessera"  # the latent model; every other one is a rival
 
@@ -31,6 +31,10 @@ class Study(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(description="Where networks run; auto takes a GPU if there is one.")
     devices: PositiveInt = Field(
         1, description="Processes of a training, with a GPU or a core each; every batch must be a multiple."
+    )
+    memory: PositiveFloat = Field(
+        3.0e9,
+        description="Most that a training keeps of each data set in memory [byte]; larger ones are read as needed.",
     )
     models: Several[Name] = Field(description="Models that are trained, scored and shown: tessera and names of rivals.")
     material: Material = Field(description="What the solid is.")

@@ -12,7 +12,7 @@ from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
 from tessera.learning.checkpoint import Checkpoint
-from tessera.learning.frames import Frames, select
+from tessera.learning.frames import Cases, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import Weights, weights
 from tessera.learning.rollout import Tokens, of_model
@@ -180,8 +180,8 @@ class _Seen(NamedTuple):
     """What the map of one field alone is compared with in pixel space; nothing, where it is not."""
 
     tokenizers: Tokenizers | None
-    frames: Frames | None
-    validation: Frames | None
+    frames: Cases | None
+    validation: Cases | None
     weights: Weights | None
     scales: dict[str, Scale]
     halo: Halo
@@ -328,10 +328,10 @@ def _end_to_end(study: Study, mosaic: _Mosaic, cases: _Cases, section: Training)
 
 def _frames(
     study: Study, known: _Mosaic | Checkpoint, ensemble: Path, count: int | None, dataset: xr.Dataset
-) -> tuple[Frames, Frames]:
+) -> tuple[Cases, Cases]:
     where, device = str(ensemble), training.device_of(study)
     chosen = select(dataset, "train", where, count), select(dataset, "validation", where)
-    train, validation = (read_frames(part, known.scales, device) for part in chosen)
+    train, validation = (read_frames(part, known.scales, device, study.memory) for part in chosen)
     return train, validation
 
 

@@ -9,13 +9,16 @@ from torch import nn
 from tessera.data import scaling, schema
 from tessera.data.scaling import Scales, Statistics
 from tessera.errors import DataError
-from tessera.learning.frames import Frames, bounds, select
+from tessera.learning.frames import Cases, bounds, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import weights
+from tessera.learning.reconstruction import Autoencode
 from tessera.learning.rollout import emulator
 from tessera.learning.sampling import Halo, halo
 from tessera.learning.tasks import RollOut, Teaching
+from tessera.learning.train import Task
 from tessera.models import build
+from tessera.models.latentparc import STRIDE, LatentPARC
 from tessera.stages.networks import training
 from tessera.stages.networks.training import Stage
 from tessera.study import PARCv2, Rival, Study, Training
@@ -78,8 +81,8 @@ def fit_rival(
 class _Cases(NamedTuple):
     """What a stage learns from: training and validation cases of one scale, and their grid."""
 
-    train: Frames
-    validation: Frames
+    train: Cases
+    validation: Cases
     interval: float
     cell_size: float
 
@@ -91,7 +94,7 @@ class _Cases(NamedTuple):
 def _cases(study: Study, path: Path, fields: list[str], scales: Scales, count: int | None) -> _Cases:
     dataset = training.open_ensemble(study, path, fields)
     chosen = select(dataset, "train", str(path), count), select(dataset, "validation", str(path))
-    train, validation = (read_frames(part, scales, training.device_of(study)) for part in chosen)
+    train, validation = (read_frames(part, scales, training.device_of(study), study.memory) for part in chosen)
     return _Cases(train, validation, schema.interval(dataset), schema.cell_size(dataset))
 
 
@@ -119,22 +122,26 @@ def _task(
     cases: _Cases,
     statistics: dict[str, Statistics],
     scales: Scales,
-) -> RollOut:
+) -> Task:
     """Return the task of a stage; the network says what of it learns there, and knows the grid."""
     known: Any = module
     if hasattr(module, "learn"):
         known.learn(name)
     if hasattr(module, "on_grid"):
         known.on_grid(**_grid(section, scales, cases))
+    said, recipe = f"{model}, {name}", training.recipe_of(part)
+    count = weights(statistics, scales, part.hot_weight, part.temperature_weight)
+    if isinstance(module, LatentPARC) and name == "autoencoder":
+        return Autoencode(said, module, cases.train, cases.validation, recipe, count, scales, STRIDE)
     return RollOut(
-        f"{model}, {name}",
+        said,
         module,
         emulator(module, bounds(statistics, scales)),
-        training.recipe_of(part),
+        recipe,
         frames=cases.train,
         validation=cases.validation,
-        weights=weights(statistics, scales, part.hot_weight, part.temperature_weight),
+        weights=count,
         scales=scales,
         halo=cases.halo,
-        teaching=Teaching(0.0, 1.0),
+        teaching=Teaching(1.0 if isinstance(module, LatentPARC) else 0.0, 1.0),
     )

@@ -14,11 +14,12 @@ from tessera.data import files, ledger, scaling, schema, store
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
 from tessera.learning.checkpoint import Checkpoint
-from tessera.learning.frames import Frames, front_columns, select
+from tessera.learning.frames import Cases, front_columns, opened, select
 from tessera.learning.frames import frames as read_frames
 from tessera.learning.losses import weights
 from tessera.learning.reconstruction import Divergence, Pictures, Reconstruct, whiten
 from tessera.learning.rollout import LOG_VARIANCE
+from tessera.learning.stored import Piece, Source, together
 from tessera.models import build
 from tessera.models.tokenizer import Tokenizer
 from tessera.provenance import file_digest, provenance
@@ -58,8 +59,8 @@ def fit_tokenizer(
     teachers, judges = [], []
     for path in ensembles:
         dataset = training.open_ensemble(study, path, names)
-        teachers.append(read_frames(select(dataset, "train", str(path)), scale, device))
-        judges.append(read_frames(select(dataset, "validation", str(path)), scale, device))
+        teachers.append(read_frames(select(dataset, "train", str(path)), scale, device, study.memory))
+        judges.append(read_frames(select(dataset, "validation", str(path)), scale, device, study.memory))
     seed = training.seed_of(study, "tokenizer", field)
     torch.manual_seed(seed)
     module = build("tokenizer", arguments(study)).to(device)
@@ -152,8 +153,8 @@ def encode(study: Study, ensemble: Path, paths: Sequence[Path], out: Path) -> No
 
 def read_latents(
     study: Study, manifest: Path, fields: Sequence[str], split: str, count: int | None = None
-) -> tuple[Frames, dict[str, str]]:
-    """Read cached latents of a split into memory, by field, and the digests of their tokenizers."""
+) -> tuple[Cases, dict[str, str]]:
+    """Open cached latents of a split, by field, and the digests of their tokenizers."""
     variances = study.dynamics.log_variance
     dataset = store.open_zarr(manifest)
     files.check_study(manifest, dataset.attrs.get("study"), study.name)
@@ -164,15 +165,23 @@ def read_latents(
     if missing:
         raise DataError(f"{manifest}: expected latents of {', '.join(fields)}, got none named {missing[0]!r}")
     chosen = select(dataset, split, str(manifest), count)
-    device = training.device_of(study)
-    values = {
-        name: torch.from_numpy(np.moveaxis(chosen[variable].values, -1, 2).copy()).to(device)
-        for name, variable in wanted.items()
-    }
     cases = tuple(int(case) for case in chosen["case"].values)
     digests = dict(text.split("=", 1) for text in np.atleast_1d(dataset.attrs["tokenizers"]))
     known = {field: digests[field] for field in fields}
-    return Frames(values, torch.from_numpy(chosen["front"].values), cases, int(dataset.attrs["downsampling"])), known
+    front, variables = chosen["front"].values, {name: chosen.variables[one] for name, one in wanted.items()}
+
+    def read(piece: Piece) -> np.ndarray:
+        values = variables[piece.name].isel(case=piece.case, time=slice(piece.first, piece.end)).values
+        return np.ascontiguousarray(np.moveaxis(values, -1, 1))
+
+    shapes = {}
+    for name, variable in variables.items():
+        _, time_, *axes, channels = variable.shape
+        shapes[name] = time_, channels, *axes
+    lying = {name: together(variable) for name, variable in variables.items()}
+    unit = int(dataset.attrs["downsampling"])
+    source = Source(read, shapes, lying, lambda case: front[case], cases, unit)
+    return opened(source, training.device_of(study), study.memory), known
 
 
 def reconstruct(study: Study, ensemble: Path, paths: Sequence[Path], split: str, out: Path) -> None:

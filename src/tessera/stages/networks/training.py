@@ -21,7 +21,7 @@ from tessera.study import Study, Training
 
 SOURCES = ("data", "learning", "models", "stages/networks")
 LARGEST_SEED = 2**31
-MEASURED = ("core_seconds", "validation_seconds")  # of an epoch of the history
+MEASURED = ("core_seconds", "validation_seconds", "seconds", "waiting_seconds")  # of an epoch of the history
 log = logging.getLogger("tessera")
 
 
@@ -101,6 +101,7 @@ def loop_of(training: Training, seed: int, device: str) -> Loop:
         seed=seed,
         device=device,
         precision=training.precision,
+        compile=training.compile,
         patience=training.patience,
         batch=training.batch,
     )
@@ -181,6 +182,8 @@ def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, St
     """
     statistics, attrs = scaling.load(path)
     files.check_study(path, attrs.get("study"), study.name)
+    first = {"initial_microstructure": statistics["microstructure"]} if "microstructure" in statistics else {}
+    statistics = first | statistics  # what is held of the first snapshot is scaled as what it is held of
     missing = [name for name in fields if name not in statistics]
     if missing:
         raise DataError(f"{path}: expected statistics of {', '.join(fields)}, got none of {', '.join(missing)}")
