@@ -11,11 +11,7 @@ from tessera.provenance import digest, source_digest
 from tessera.study import Imported, load
 
 SCALES = ("micro", "meso")
-BASE = (
-    "config/config.yaml"
-    if Path("config/config.yaml").is_file()
-    else f"{workflow.basedir}/config/config.yaml"
-)
+BASE = "config/config.yaml" if Path("config/config.yaml").is_file() else f"{workflow.basedir}/config/config.yaml"
 
 
 def read_study():
@@ -29,9 +25,7 @@ def read_study():
             f"--config {keys}: expected no single values, got some; write an overlay file and name it by --configfile"
         )
     try:
-        return load([Path(file) for file in files]), [
-            os.path.relpath(file) for file in files
-        ]
+        return load([Path(file) for file in files]), [os.path.relpath(file) for file in files]
     except ConfigError as error:
         refuse(str(error))
 
@@ -43,63 +37,30 @@ def refuse(message):
 
 
 STUDY, STUDY_FILES = read_study()
-IMPORTED = {
-    scale: what.store
-    for scale in SCALES
-    if isinstance(what := STUDY.ensembles[scale], Imported)
-}
+IMPORTED = {scale: what.store for scale in SCALES if isinstance(what := STUDY.ensembles[scale], Imported)}
 CONTENT = STUDY.model_dump(mode="json")
 RUN = f"results/{STUDY.name}"
 STUDY_FILE = f"{RUN}/study.json"
 ENVIRONMENT = "../../envs/gpu.yaml" if STUDY.device == "cuda" else "../../envs/cpu.yaml"
 GPU = int(STUDY.device == "cuda")
-GRES = os.environ.get(
-    "TESSERA_GRES", ""
-)  # of a site that takes GPUs by --gres alone: "gpu", "gpu:a100"
-NETWORK_THREADS = (
-    4 if GPU else 1
-)  # on a processor two networks train side by side, each on one core
-DEVICES = (
-    STUDY.devices
-)  # processes of a training, each with a GPU and threads of its own
+GRES = os.environ.get("TESSERA_GRES", "")  # of a site that takes GPUs by --gres alone: "gpu", "gpu:a100"
+NETWORK_THREADS = 4 if GPU else 1  # on a processor two networks train side by side, each on one core
+DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads of its own
 
 # The sources that several rules depend on, what is particular stands with the rule.
-STORES = tuple(
-    f"data/{part}"
-    for part in (
-        "cases",
-        "fields",
-        "files",
-        "layout",
-        "schema",
-        "seals",
-        "shards",
-        "store",
-    )
-)
+STORES = tuple(f"data/{part}" for part in ("cases", "fields", "files", "layout", "schema", "seals", "shards", "store"))
 NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 PARC = ("models/operators", "models/parc", "models/spade")
 SCORES = tuple(
     f"evaluation/{part}"
-    for part in (
-        "front",
-        "measures",
-        "members",
-        "metrics",
-        "regions",
-        "scores",
-        "spectrum",
-        "summary",
-    )
+    for part in ("front", "measures", "members", "metrics", "regions", "scores", "spectrum", "summary")
 )
 LATENT_MODEL = ("models/dynamics", "models/tessera", "models/tokenizer")
 
 # `tessera` is found where Snakemake runs unless an environment of the rule brings its own.
 # Snakemake sets OMP_NUM_THREADS to the threads of a job.
-shell.prefix(
-    f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; '
-)
+shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}" NUMBA_NUM_THREADS=$OMP_NUM_THREADS MPLBACKEND=Agg; ')
 
 
 if workflow.is_main_process:  # the others are its jobs
@@ -127,9 +88,7 @@ def asked(memory, minutes, resumes=False, gpu=0, processes=1):
     return names | {
         "processes": processes,
         "mem_mb": lambda wildcards, attempt: memory * attempt,
-        "runtime": lambda wildcards, attempt: min(
-            minutes * (1 if resumes else attempt), LONGEST
-        ),
+        "runtime": lambda wildcards, attempt: min(minutes * (1 if resumes else attempt), LONGEST),
     }
 
 
@@ -170,9 +129,7 @@ def design_section(wildcards):
 def ensemble_section(wildcards):
     """Name what decides the ensemble of a scale."""
     imported = wildcards.scale in IMPORTED
-    return section(
-        *([] if imported else ["material", "solver"]), f"ensembles.{wildcards.scale}"
-    )
+    return section(*([] if imported else ["material", "solver"]), f"ensembles.{wildcards.scale}")
 
 
 def among(scales):
@@ -182,25 +139,14 @@ def among(scales):
 
 def training_section(path):
     """Name what decides each copy of a model; which copies there are does not change any of them."""
-    values = {
-        key: value
-        for key, value in lookup_section(path).items()
-        if key not in {"meso_cases", "seeds"}
-    }
-    return digest(
-        {"seed": STUDY.seed, "log_variance": STUDY.dynamics.log_variance, path: values}
-    )
+    values = {key: value for key, value in lookup_section(path).items() if key not in {"meso_cases", "seeds"}}
+    return digest({"seed": STUDY.seed, "log_variance": STUDY.dynamics.log_variance, path: values})
 
 
 def prediction_sources(wildcards):
     """Name the sources that decide a model's roll-outs."""
     models = {"tessera": LATENT_MODEL, "parcv2": PARC, "cnext": ("models/cnext",)}
-    return source_digest(
-        *NETWORKS,
-        "learning/rollout",
-        "stages/networks/prediction",
-        *models[wildcards.model],
-    )
+    return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *models[wildcards.model])
 
 
 def images(wildcards):
@@ -211,23 +157,17 @@ def images(wildcards):
 def shards(wildcards):
     """Return the manifests of all shards of a scale."""
     names = [f"{shard:04d}" for shard in range(STUDY.ensembles[wildcards.scale].shards)]
-    return expand(
-        "<results>/cases/{scale}/shard_{shard}.json", scale=wildcards.scale, shard=names
-    )
+    return expand("<results>/cases/{scale}/shard_{shard}.json", scale=wildcards.scale, shard=names)
 
 
 def tokenizers():
     """Return the checkpoints of all tokenizers."""
-    return expand(
-        "<results>/models/tokenizer/{field}.safetensors", field=STUDY.token_fields
-    )
+    return expand("<results>/models/tokenizer/{field}.safetensors", field=STUDY.token_fields)
 
 
 def decoupled_maps():
     """Return the checkpoints of all decoupled maps."""
-    return expand(
-        "<results>/models/decoupled/{field}.safetensors", field=STUDY.token_fields
-    )
+    return expand("<results>/models/decoupled/{field}.safetensors", field=STUDY.token_fields)
 
 
 def tokenizer_ensembles():
@@ -274,11 +214,7 @@ def histories():
     """Return the histories of all trainings that the study asks for."""
     checkpoints = meso_checkpoints()
     if "tessera" in STUDY.able:
-        checkpoints += [
-            *tokenizers(),
-            *decoupled_maps(),
-            "<results>/models/coupled.safetensors",
-        ]
+        checkpoints += [*tokenizers(), *decoupled_maps(), "<results>/models/coupled.safetensors"]
     return [path.replace(".safetensors", ".jsonl") for path in checkpoints]
 
 
