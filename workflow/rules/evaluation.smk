@@ -2,9 +2,6 @@
 
 
 rule prediction:
-    """One model's roll-outs of a split, as a Zarr store beside its manifest."""
-    wildcard_constraints:
-        model=among(STUDY.able),
     input:
         checkpoint=checkpoint,
         ensemble="<results>/ensembles/{scale}.json",
@@ -14,6 +11,9 @@ rule prediction:
         "<logs>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.log",
     benchmark:
         "<benchmarks>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.tsv"
+    """One model's roll-outs of a split, as a Zarr store beside its manifest."""
+    wildcard_constraints:
+        model=among(STUDY.able),
     priority: 10
     conda:
         ENVIRONMENT

@@ -180,9 +180,6 @@ rule transfer:
 
 
 rule rival:
-    """A rival, trained on few meso cases, and on the micro cases before them if the study says so."""
-    wildcard_constraints:
-        model=among(STUDY.rivals),
     input:
         unpack(rival_ensembles),
         scales="<results>/scales/meso.json",
@@ -193,6 +190,9 @@ rule rival:
         "<logs>/{model}/n{cases}_s{seed}.log",
     benchmark:
         "<benchmarks>/{model}/n{cases}_s{seed}.tsv"
+    """A rival, trained on few meso cases, and on the micro cases before them if the study says so."""
+    wildcard_constraints:
+        model=among(STUDY.rivals),
     priority: 20
     conda:
         ENVIRONMENT
