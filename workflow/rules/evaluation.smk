@@ -2,6 +2,7 @@
 
 
 rule prediction:
+    """One model's roll-outs of a split, as a Zarr store beside its manifest."""
     input:
         checkpoint=checkpoint,
         ensemble="<results>/ensembles/{scale}.json",
@@ -11,7 +12,6 @@ rule prediction:
         "<logs>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.log",
     benchmark:
         "<benchmarks>/prediction/{scale}_{model}_n{cases}_s{seed}_{split}.tsv"
-    """One model's roll-outs of a split, as a Zarr store beside its manifest."""
     wildcard_constraints:
         model=among(STUDY.able),
     priority: 10

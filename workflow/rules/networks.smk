@@ -180,6 +180,7 @@ rule transfer:
 
 
 rule rival:
+    """A rival, trained on few meso cases, and on the micro cases before them if the study says so."""
     input:
         unpack(rival_ensembles),
         scales="<results>/scales/meso.json",
@@ -190,7 +191,6 @@ rule rival:
         "<logs>/{model}/n{cases}_s{seed}.log",
     benchmark:
         "<benchmarks>/{model}/n{cases}_s{seed}.tsv"
-    """A rival, trained on few meso cases, and on the micro cases before them if the study says so."""
     wildcard_constraints:
         model=among(STUDY.rivals),
     priority: 20
