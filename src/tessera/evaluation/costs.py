@@ -5,7 +5,7 @@ prediction. Sharing is said: the micro simulations and tokenizers of `tessera` a
 number of fine-tuned models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,12 @@ STAGES = {
     "decoupled": "training, fields alone",
     "coupled": "training, fields together",
     "transfer": "training of tessera at meso scale",
-    "parcv2": "training of PARCv2",
-    "cnext": "training of CNextU-Net",
     "prediction": "prediction",
+    "coarse": "solver on coarser grids",
     "scores": "scores",
 }
 TINTS = {"transfer": "tessera", "tokenizer": "tessera", "latents": "tessera", "reconstructions": "tessera"}
-TINTS |= {"decoupled": "tessera", "coupled": "tessera", "parcv2": "parcv2", "cnext": "cnext"}
+TINTS |= {"decoupled": "tessera", "coupled": "tessera"}
 MEASURED = ("s", "cpu_time", "max_rss")
 SHARED = ("models/tokenizer/", "models/decoupled/", "models/coupled")
 
@@ -68,20 +67,26 @@ def benchmarks(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "scale", "job", *MEASURED])
 
 
-def stages(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the cost per stage and scale: jobs, s and core_seconds (sums), max_rss (largest), largest last.
+def stages(measured: pd.DataFrame, models: Iterable[str] = ()) -> pd.DataFrame:
+    """Return the cost per stage and scale: jobs, s and core_seconds (sums), max_rss (largest), in the order of the data.
 
-    `core_seconds` is the processor time that Snakemake saw, or the elapsed time where it saw none.
+    The trainings of a rival go by its name, one of `models`. `core_seconds` is the processor time that Snakemake saw, or the elapsed time where it saw none.
     """
-    known = measured[measured["stage"].isin(STAGES)].copy()
+    trained = [model for model in figures.ordered(models) if model not in STAGES]
+    called = {}
+    for stage, name in STAGES.items():
+        if stage == "prediction":
+            called |= {model: f"training of {figures.name(model)}" for model in trained}
+        called[stage] = name
+    known = measured[measured["stage"].isin(called)].copy()
     known["core_seconds"] = known["cpu_time"].where(known["cpu_time"] > 0.0, known["s"])
     grouped = known.groupby(["stage", "scale"], as_index=False)
     found = grouped.agg(
         jobs=("job", "size"), s=("s", "sum"), core_seconds=("core_seconds", "sum"), max_rss=("max_rss", "max")
     )
     names = zip(found["stage"], found["scale"], strict=True)
-    found["label"] = [STAGES[stage] + (f", {scale}" if scale else "") for stage, scale in names]
-    order = {stage: place for place, stage in enumerate(STAGES)}
+    found["label"] = [called[stage] + (f", {scale}" if scale else "") for stage, scale in names]
+    order = {stage: place for place, stage in enumerate(called)}
     rank = found["stage"].map(order)
     return found.assign(rank=rank).sort_values(["rank", "scale"], ascending=[True, False], ignore_index=True)
 
@@ -98,7 +103,12 @@ def chart(costs: pd.DataFrame) -> Figure:
     with figures.styled():
         figure = figures.canvas(figures.WIDTH, height)
         axes = figure.add_axes((2.75 / figures.WIDTH, 0.5 / height, 5.3 / figures.WIDTH, (height - 0.6) / height))
-        tints = [figures.colour(TINTS[stage]) if stage in TINTS else "#6b6b6b" for stage in costs["stage"]]
+        tints = [
+            "#6b6b6b"
+            if stage in STAGES.keys() - TINTS.keys()
+            else figures.colour(TINTS.get(stage, stage), costs["stage"])
+            for stage in costs["stage"]
+        ]
         places = range(len(costs))
         axes.barh(places, costs["core_seconds"], color=tints, height=0.66)
         longest = float(costs["core_seconds"].max())
@@ -116,7 +126,10 @@ def chart(costs: pd.DataFrame) -> Figure:
 
 
 def bill(
-    predictions: Mapping[str, xr.Dataset], ensembles: Mapping[str, xr.Dataset], spent: Mapping[str, float]
+    predictions: Mapping[str, xr.Dataset],
+    ensembles: Mapping[str, xr.Dataset],
+    spent: Mapping[str, float],
+    pretrained: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return what every model cost at the meso scale, in core-seconds, beside the simulations.
 
@@ -129,6 +142,8 @@ def bill(
     spent
         Core-seconds by name: of the simulations of a scale `ensembles/<scale>`, of a prediction `predictions/<name>`,
         of a training `models/<name>`. What is missing is not known.
+    pretrained
+        Rivals that learn from the micro cases, too.
 
     Returns
     -------
@@ -143,19 +158,19 @@ def bill(
     shared, rows = shared_training(spent), []
     for name, one in predictions.items():
         run, members = scores.run_of(one), one.sizes.get("sample", 1)
-        ours = run.model == "tessera"
+        ours, learns = run.model == "tessera", run.n_meso is not None
         rows.append(
             {
                 "model": run.model,
                 "n_meso": run.n_meso,
-                "data": per_case * (run.n_meso or 0) + (micro_data if ours else 0.0),
+                "data": per_case * (run.n_meso or 0) + (micro_data if ours or run.model in pretrained else 0.0),
                 "shared": shared if ours else 0.0,
-                "training": spent.get(f"models/{_training(run)}", np.nan),
+                "training": spent.get(f"models/{_training(run)}", np.nan) if learns else 0.0,
                 "prediction": spent.get(f"predictions/{name}", np.nan) / one.sizes["case"] / members,
                 "frame": 1.0 / (one.sizes["time"] - 1 - int(one.attrs["start_frame"])),
             }
         )
-    table = pd.DataFrame(rows).groupby(["model", "n_meso"], as_index=False).mean()
+    table = pd.DataFrame(rows).groupby(["model", "n_meso"], as_index=False, dropna=False).mean()
     saved = per_case - table["prediction"]
     invested = table["data"] + table["shared"] + table["training"]
     table["simulation"], table["speed_up"] = per_case, per_case / table["prediction"]

@@ -6,6 +6,7 @@ eadd6868 (baeklab/parc); LatentPARC (32c75df; arXiv:2509.12401); Multiscale-Late
 arXiv:2506.12996); The Well (215f55d; arXiv:2412.00568).
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tessera.evaluation.page import Cell, Table
@@ -47,12 +48,22 @@ NETWORKS = {
     "cnext": Published("CNextU-Net", "The Well", 18_571_565, 1.93e10, "step, 128 × 256"),
     "unet": Published("U-Net", "The Well", 17_462_453, 2.72e10, "step, 128 × 256"),
 }
-KIN = {"tessera": ("mld-maps", "mld-tokenizer"), "parcv2": ("parcv2-icml",), "cnext": ("cnext",)}  # by our model
+KIN = {  # by the kind of our model
+    "tessera": ("mld-maps", "mld-tokenizer"),
+    "parcv1": ("parc",),
+    "parcv2": ("parcv2-icml",),
+    "latentparc": ("latentparc",),
+    "cnext": ("cnext",),
+}
 
 
-def beside() -> dict[str, str]:
-    """Return the published number of parameters by our models, as text."""
-    return {model: f"{sum(NETWORKS[name].parameters for name in names):,}" for model, names in KIN.items()}
+def beside(kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return the published number of parameters by our models, as text, given the kind of each."""
+    return {
+        model: f"{sum(NETWORKS[name].parameters for name in KIN[kind]):,}"
+        for model, kind in kinds.items()
+        if kind in KIN
+    }
 
 
 def table() -> Table:

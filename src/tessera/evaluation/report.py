@@ -253,7 +253,9 @@ def _scores(short: Mapping[str, pd.DataFrame], evidence: Evidence, folder: Path)
 
 
 def _costs(evidence: Evidence, folder: Path) -> Section:
-    bill = costs.bill(evidence.predictions["meso"], evidence.ensembles, evidence.spent)
+    rivals = evidence.settings["rivals"]
+    pretrained = [name for name, section in rivals.items() if section["pretraining"] is not None]
+    bill = costs.bill(evidence.predictions["meso"], evidence.ensembles, evidence.spent, pretrained)
     columns = ["model", "simulations", "shared training", "training", "prediction of a case"]
     columns += ["simulation of a case", "speed-up", "pays off from"]
     rows = []
@@ -268,7 +270,7 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
         "once for any number of meso models. A prediction is one member of one case. Pays off from: new cases after "
         "which simulations, training and predictions together cost less than simulating."
     )
-    stages = costs.stages(evidence.measured)
+    stages = costs.stages(evidence.measured, rivals)
     note = f"Processor time of all jobs, {costs.seconds(float(stages['core_seconds'].sum()))} together."
     shown = [_save(costs.chart(stages), "costs", folder, note)] if len(stages) else []
     where = machine.describe()
@@ -279,8 +281,9 @@ def _costs(evidence: Evidence, folder: Path) -> Section:
         f"{' and '.join(f'{value} at {scale} scale' for scale, value in told.items())}. The page was made on "
         f"{where.processor}, {where.cores} core{'s' if where.cores != 1 else ''}{memory}, {where.system}."
     ]
+    kinds = {"tessera": "tessera"} | {name: section["kind"] for name, section in rivals.items()}
     size, work = (_by_run(evidence, what) for what in (evidence.parameters, evidence.operations))
-    found = [tables.models(bill, size, work, published.beside()), Table("costs-models", caption, columns, rows)]
+    found = [tables.models(bill, size, work, published.beside(kinds)), Table("costs-models", caption, columns, rows)]
     folds = [Fold("Published networks", [published.table()])]
     return Section("costs", "Costs", text, found, shown, folded=folds, measured=True)
 

@@ -140,12 +140,12 @@ def models(
     """
     rows = []
     for row in bill.itertuples():
-        who = (str(row.model), int(row.n_meso))
+        who = (str(row.model), None if pd.isna(row.n_meso) else int(row.n_meso))
         size, work = (known.get(who, math.nan) for known in (parameters, operations))
         rows.append(
             [
                 Cell(curves.label(*who)),
-                Cell("unknown" if math.isnan(size) else f"{size:,.0f}", size),
+                Cell("none" if who[1] is None else "unknown" if math.isnan(size) else f"{size:,.0f}", size),
                 Cell(published.get(who[0], "")),
                 Cell("unknown" if math.isnan(work) else f"{work / 1e9:.3g}", work),
                 Cell(_seconds(row.training + row.shared), row.training + row.shared),
