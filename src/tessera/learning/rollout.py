@@ -4,13 +4,14 @@ The carry is what a model hands on from snapshot to snapshot: the state itself f
 space, the tokens for one in latent space. Training, validation and prediction roll out the same way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from tessera.data.fields import HELD
+from tessera.learning import tiling
 from tessera.learning.frames import Bounds
 from tessera.models.state import Latents, State, Token
 from tessera.models.tessera import Tessera
@@ -79,24 +80,33 @@ class Tokens:
         Whether log-variances are carried too.
     hold
         Whether fields that never change are kept as they are; not where one of them is all that is learned.
+    tile
+        Cells along a side of the tiles in which states are encoded and decoded; None: all at once.
     """
 
     def __init__(
-        self, step: Callable[[Latents], Latents], model: Tessera | None, unit: int, variances: bool, hold: bool = True
+        self,
+        step: Callable[[Latents], Latents],
+        model: Tessera | None,
+        unit: int,
+        variances: bool,
+        hold: bool = True,
+        tile: int | None = None,
     ) -> None:
         self._step, self._model, self.unit, self.variances, self._hold = step, model, unit, variances, hold
+        self._tile = tile
 
     def begin(self, state: State) -> Carry:
         """Return the tokens of a state; their encoder does not learn here."""
         assert self._model is not None
         with torch.no_grad():
-            return carry(self._model.encode(state), self.variances)
+            return carry(tiling.encode(self._model, state, self._tile), self.variances)
 
     def draw(self, state: State, generator: Generator) -> Carry:
         """Return tokens drawn from what the encoder says about a state."""
         assert self._model is not None
         with torch.no_grad():
-            drawn = self._model.sample(self._model.encode(state), generator)
+            drawn = self._model.sample(tiling.encode(self._model, state, self._tile), generator)
             return carry(drawn, self.variances)
 
     def advance(self, carried: Carry) -> Carry:
@@ -107,12 +117,12 @@ class Tokens:
     def show(self, carried: Carry) -> State:
         """Return the decoded means."""
         assert self._model is not None
-        return self._model.decode(latents(carried))
+        return tiling.decode(self._model, latents(carried), self._tile)
 
     def show_drawn(self, carried: Carry, generator: Generator) -> State:
         """Return decoded tokens that are drawn from their distribution."""
         assert self._model is not None
-        return self._model.decode(self._model.sample(latents(carried), generator))
+        return tiling.decode(self._model, self._model.sample(latents(carried), generator), self._tile)
 
 
 def carry(tokens: Latents, variances: bool) -> Carry:
@@ -179,10 +189,24 @@ def roll(emulator: Emulator, carried: Carry, steps: int, fed: Inflow | None = No
         yield carried
 
 
-def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Tokens:
-    """Return the emulator of a model."""
+def emulator(
+    model: torch.nn.Module, bounds: Bounds, *, cells: Sequence[int] | None = None, tile: int | None = None
+) -> Pixels | Tokens:
+    """Return the emulator of a model.
+
+    Parameters
+    ----------
+    model, bounds
+        The model, and what a state in pixel space is kept inside.
+    cells
+        Of the domain (y, x), by which tiles are chosen for tokens where none are given.
+    tile
+        Cells along a side of these tiles.
+    """
     if isinstance(model, Tessera):
-        return Tokens(model.step, model, model.downsampling, model.probabilistic)
+        if tile is None and cells is not None:
+            tile = tiling.automatic(model, cells)
+        return Tokens(model.step, model, model.downsampling, model.probabilistic, tile=tile)
     return Pixels(model, bounds)
 
 

@@ -1,7 +1,7 @@
 """From ensembles to networks and predictions: one function per command."""
 
 from tessera.stages.networks.dynamics import fit_coupled, fit_decoupled, fit_transfer
-from tessera.stages.networks.prediction import predict
+from tessera.stages.networks.prediction import predict, predict_state
 from tessera.stages.networks.rivals import fit_cnext, fit_parcv2
 from tessera.stages.networks.tokens import encode, fit_tokenizer, reconstruct
 
@@ -14,5 +14,6 @@ __all__ = [
     "fit_tokenizer",
     "fit_transfer",
     "predict",
+    "predict_state",
     "reconstruct",
 ]

@@ -21,6 +21,7 @@ from tessera.study import Study, Training
 
 SOURCES = ("data", "learning", "models", "stages/networks")
 LARGEST_SEED = 2**31
+GRID = ("cell_size", "interval")  # of the last ensemble that a network learned from
 MEASURED = ("core_seconds", "validation_seconds")  # of an epoch of the history
 log = logging.getLogger("tessera")
 
@@ -169,6 +170,15 @@ def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dat
     schema.check(dataset, str(manifest), fields=fields)
     files.check_study(manifest, dataset.attrs.get("study"), study.name)
     return dataset
+
+
+def grid_of(ensemble: Path) -> dict[str, float]:
+    """Return the width of a cell [m] and the interval of snapshots [s] of an ensemble, to be kept in a checkpoint."""
+    said = files.read_json(ensemble)
+    missing = [name for name in GRID if name not in said]
+    if missing:
+        raise DataError(f"{ensemble}: expected a manifest with {' and '.join(GRID)}, got none of {missing[0]!r}")
+    return {name: float(said[name]) for name in GRID}
 
 
 def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, Statistics]:
