@@ -198,6 +198,20 @@ def predict(
     networks.predict(study_of(study), checkpoint, ensemble, split, out, members=members, tile=tile)
 
 
+@app.command("export-model")
+def export_model(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint that predicts.")],
+    out: Annotated[Path, typer.Option("--out", help="The program, a file that ends in .pt2.")],
+    part: Annotated[
+        str, typer.Option("--part", help="advance; of a model of tokens also encode, step or decode.")
+    ] = "advance",
+) -> None:
+    """Write a model as a program of torch.export, from fields in SI units to fields in SI units."""
+    from tessera.stages import networks
+
+    networks.export_model(checkpoint, part, out)
+
+
 @app.command()
 def score(
     study: StudyFile,

@@ -2,11 +2,13 @@
 
 from tessera.stages.networks.dynamics import fit_coupled, fit_decoupled, fit_transfer
 from tessera.stages.networks.prediction import predict, predict_state
+from tessera.stages.networks.programs import export_model
 from tessera.stages.networks.rivals import fit_cnext, fit_parcv2
 from tessera.stages.networks.tokens import encode, fit_tokenizer, reconstruct
 
 __all__ = [
     "encode",
+    "export_model",
     "fit_cnext",
     "fit_coupled",
     "fit_decoupled",
