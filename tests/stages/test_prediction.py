@@ -6,6 +6,7 @@ import logging
 import netCDF4
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from tessera.data import ledger, schema, store
@@ -237,3 +238,25 @@ def test_a_classic_netcdf_file_serves_as_well(call, finished, mine, tmp_path):
     assert call(words(finished, "cnext/n1_s0", tmp_path / "classic.nc", tmp_path / "p.json")) == (0, "")
     said = json.loads((tmp_path / "p.json").read_text())
     assert said["snapshots"] == SNAPSHOTS + 1
+
+
+def test_a_checkpoint_becomes_a_program_that_predicts_the_next_snapshot(call, finished, mine, tmp_path):
+    checkpoint, out = finished / "models/cnext/n1_s0.safetensors", tmp_path / "cnext.pt2"
+    assert call(["export-model", "--checkpoint", checkpoint, "--out", out]) == (0, "")
+    assert call(words(finished, "cnext/n1_s0", mine(), tmp_path / "own.nc")) == (0, "")
+    own = opened(tmp_path / "own.nc")
+    program, scales = torch.export.load(out).module(), checkpoints.load(checkpoint).scales
+    now = program({name: torch.from_numpy(own[name].values[:, 0]) for name in schema.SIMULATED})
+    for name in schema.SIMULATED:
+        np.testing.assert_allclose(now[name], own[name][:, 1], rtol=0.0, atol=1e-5 * scales[name].factor)
+
+
+def test_a_program_of_a_tokenizer_or_of_another_format_is_refused(call, finished, tmp_path):
+    def export(model, name, *more):
+        path = finished / f"models/{model}.safetensors"
+        return call(["export-model", "--checkpoint", path, "--out", tmp_path / name, *more])
+
+    refused(export("cnext/n1_s0", "m.onnx"), "--out: expected a path that ends in .pt2, got")
+    refused(export("tokenizer/pressure", "m.pt2"), "expected a checkpoint that predicts")
+    refused(export("cnext/n1_s0", "m.pt2", "--part", "step"), "--part: expected advance of a model of kind cnext")
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import schema
+from tessera.data import schema, store
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -261,6 +261,11 @@ def _save(
     out: Path,
     history: Path,
 ) -> None:
-    facts = {"model": "tessera", **run, "tokenizers": mosaic.tokenizers, **training.grid_of(ensemble)}
+    facts = {
+        "model": "tessera",
+        **run,
+        "tokenizers": mosaic.tokenizers,
+        **training.grid_of(store.open_zarr(ensemble, verified=False)),
+    }
     model, statistics, scales = mosaic.model, mosaic.statistics, mosaic.scales
     training.save(study, "tessera", model, statistics, scales, section, facts, learned, out, history)

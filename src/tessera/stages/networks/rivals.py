@@ -137,5 +137,5 @@ def _fit(
     chosen = [Stage(name, lambda name=name, part=part: task(name, part), part) for name, part in stages]  # type: ignore[misc]
     said = {**section, "meso_cases": meso_cases, "seed": seed}
     learned = training.learn(study, chosen, said, [ensemble, scales], own, state)
-    facts = {"model": kind, "n_meso": meso_cases, "seed": seed, **training.grid_of(ensemble)}
+    facts = {"model": kind, "n_meso": meso_cases, "seed": seed, **training.grid_of(dataset)}
     training.save(study, kind, module, statistics, known, said, facts, learned, out, history)

@@ -172,13 +172,9 @@ def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dat
     return dataset
 
 
-def grid_of(ensemble: Path) -> dict[str, float]:
+def grid_of(ensemble: xr.Dataset) -> dict[str, float]:
     """Return the width of a cell [m] and the interval of snapshots [s] of an ensemble, to be kept in a checkpoint."""
-    said = files.read_json(ensemble)
-    missing = [name for name in GRID if name not in said]
-    if missing:
-        raise DataError(f"{ensemble}: expected a manifest with {' and '.join(GRID)}, got none of {missing[0]!r}")
-    return {name: float(said[name]) for name in GRID}
+    return dict(zip(GRID, (schema.cell_size(ensemble), schema.interval(ensemble)), strict=True))
 
 
 def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, Statistics]:
