@@ -2,7 +2,7 @@
 
 Each kind of network is trained for some updates by the stage that trains it, at the widths of the demo, on ensembles of
 the demo's shape whose fields are made up: a front that passes pores. Then some are trained on cases that stay on disk,
-for they may take but a twentieth of their size. Seconds are by the clock, from the second epoch on, on one thread beside
+for they may take but a twentieth of their size. Seconds are by the clock, from the second epoch on, on a thread beside
 the threads that read. Figures of a machine with other work on it say little; the waiting is a ratio and says more.
 
 Writes build/benchmarks/training.json; fails where a limit is passed.

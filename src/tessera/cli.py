@@ -18,10 +18,12 @@ from tessera.options import (
     Dask,
     Design,
     Ensemble,
+    Members,
     Out,
     Results,
     Scale,
     StudyFile,
+    Tile,
     scale_of,
     study_of,
 )
@@ -165,16 +167,49 @@ def reconstruct(
 
 @app.command()
 def predict(
-    study: StudyFile,
-    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint of the study that predicts.")],
-    ensemble: Ensemble,
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint that predicts.")],
     out: Out,
-    split: Annotated[str, typer.Option("--split", help="train, validation or test.")] = "test",
+    study: Annotated[Path | None, typer.Option("--study", help="The resolved study; with --ensemble.")] = None,
+    ensemble: Annotated[Path | None, typer.Option("--ensemble", help="Manifest of an ensemble to start from.")] = None,
+    split: Annotated[str, typer.Option("--split", help="Of the ensemble: train, validation or test.")] = "test",
+    state: Annotated[
+        Path | None, typer.Option("--state", help="netCDF file of an initial state, in place of study and ensemble.")
+    ] = None,
+    snapshots: Annotated[int | None, typer.Option("--snapshots", help="How far to go from the state.", min=1)] = None,
+    every: Annotated[int, typer.Option("--every", help="Keep only every so many-th snapshot after it.", min=1)] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of what is drawn after it.", min=0)] = 0,
+    members: Members = None,
+    tile: Tile = None,
 ) -> None:
-    """Roll a model out from the first snapshots of a split."""
+    """Roll a model out from the first snapshots of a split, or from a state of your own."""
     from tessera.stages import networks
 
-    networks.predict(study_of(study), checkpoint, ensemble, split, out)
+    if state is not None:
+        if study is not None or ensemble is not None:
+            raise typer.BadParameter("--state: expected neither --study nor --ensemble beside it")
+        if snapshots is None:
+            raise typer.BadParameter("--snapshots: expected how many follow --state, got none")
+        networks.predict_state(checkpoint, state, snapshots, out, every=every, members=members, seed=seed, tile=tile)
+        return
+    if study is None or ensemble is None:
+        raise typer.BadParameter("expected --study and --ensemble, or --state, got neither")
+    if snapshots is not None or every != 1 or seed:
+        raise typer.BadParameter("--snapshots, --every, --seed: expected --state beside them, got none")
+    networks.predict(study_of(study), checkpoint, ensemble, split, out, members=members, tile=tile)
+
+
+@app.command("export-model")
+def export_model(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="Any checkpoint that predicts.")],
+    out: Annotated[Path, typer.Option("--out", help="The program, a file that ends in .pt2.")],
+    part: Annotated[
+        str, typer.Option("--part", help="advance; of a model of tokens also encode, step or decode.")
+    ] = "advance",
+) -> None:
+    """Write a model as a program of torch.export, from fields in SI units to fields in SI units."""
+    from tessera.stages import networks
+
+    networks.export_model(checkpoint, part, out)
 
 
 @app.command()

@@ -22,6 +22,14 @@ State = Annotated[Path, typer.Option("--state", help="Folder of the training sta
 History = Annotated[Path, typer.Option("--history", help="Where the history lands, one JSON line per epoch.")]
 MesoCases = Annotated[int, typer.Option("--meso-cases", help="How many meso training cases to learn from.", min=1)]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training.", min=0)]
+Members = Annotated[
+    int | None,
+    typer.Option("--members", help="How many a probabilistic model draws; default: the study's, or 1.", min=1),
+]
+Tile = Annotated[
+    int | None,
+    typer.Option("--tile", help="Cells along a side of the tiles that are decoded; default: by memory.", min=1),
+]
 Dask = Annotated[
     str | None,
     typer.Option(

@@ -18,6 +18,7 @@ SCHEMA = REPOSITORY / "workflow" / "schemas" / "study.schema.json"
 FORMATS = REPOSITORY / "docs" / "formats.md"
 CARD = REPOSITORY / "docs" / "data.md"
 PERFORMANCE = REPOSITORY / "docs" / "performance.md"
+PREDICTING = REPOSITORY / "docs" / "predicting.md"
 MICROSTRUCTURES = REPOSITORY / "docs" / "microstructures.md"
 STUDIES = {"demo": [], "smoke": ["smoke.yaml"], "paper": ["paper.yaml"]}
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
@@ -32,6 +33,7 @@ def texts() -> dict[Path, str]:
         CARD: _filled(CARD, {"fields": _fields(), "ensembles": _ensembles()}),
         MICROSTRUCTURES: _filled(MICROSTRUCTURES, {"statistics": _statistics()}),
         PERFORMANCE: _filled(PERFORMANCE, performance.tables()),
+        PREDICTING: _filled(PREDICTING, performance.predicting()),
     }
 
 

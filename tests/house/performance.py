@@ -1,6 +1,6 @@
-"""The tables of docs/performance.md, from docs/performance.json: what `make bench` measured when it was last recorded.
+"""The tables of docs/performance.md and docs/predicting.md: what `make bench` measured when it was last recorded.
 
-`make record` runs this module, which gathers the files of build/benchmarks.
+They are made from docs/performance.json; `make record` runs this module, which gathers the files of build/benchmarks.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 MEASURED, RECORD = REPOSITORY / "build" / "benchmarks", REPOSITORY / "docs" / "performance.json"
-BENCHMARKS = ("solver", "peers", "roofline", "precision")
+BENCHMARKS = ("solver", "peers", "roofline", "precision", "prediction")
 
 
 def tables() -> dict[str, str]:
@@ -26,6 +26,65 @@ def tables() -> dict[str, str]:
         "precision": _precision(found["precision"]["cases"]),
         "record": _record(found),
     }
+
+
+def predicting() -> dict[str, str]:
+    """Return the generated parts of docs/predicting.md by name."""
+    found = json.loads(RECORD.read_text(encoding="utf-8"))["prediction"]
+    return {
+        "frames": _frames(found),
+        "operations": _operations(found["operations"]),
+        "tiles": _tiles(found["memory"]["rows"]),
+    }
+
+
+def _frames(found: dict[str, Any]) -> str:
+    head = ["Model", "Parameters", "GFLOP per frame", "Frames per second, one core", "two cores, by the clock", "GPU"]
+    rows = []
+    for row in found["models"]:
+        spent = (row[name] for name in ("core_seconds", "seconds_on_two_cores", "seconds_on_gpu"))
+        rates = ["not measured" if one is None else f"{1.0 / one:.3g}" for one in spent]
+        rates[1] += f" at a load of {row['load']:.1f}"
+        flops = f"{row['operations'] / 1e9:.2f}"
+        rows.append([row["model"], f"{row['parameters']:,}", flops, *rates, f"{row['times_solver']:.1f}"])
+    solver = found["solver"]
+    rate = f"{1.0 / solver['core_seconds_per_frame']:.2f}"
+    rows.append([f"solver, {_grid(solver['cells'])} computed", "-", "-", rate, "-", "-", "1"])
+    return _table([*head, "Times the solver, one core"], rows)
+
+
+def _operations(rows: list[dict[str, Any]]) -> str:
+    head = ["Model", "Part", "Cells", "GFLOP", "Published", "Counted from"]
+    return _table(
+        head,
+        [
+            [
+                row["model"],
+                row["part"],
+                _grid(row["cells"]),
+                f"{row['operations'] / 1e9:.2f}",
+                f"{row['published'] / 1e9:g}",
+                row["source"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _tiles(rows: list[dict[str, Any]]) -> str:
+    head = ["Side of the mosaic [cells]", "Tiles", "Largest memory [MiB]", "of which field and tokens [MiB]"]
+    return _table(
+        head,
+        [
+            [
+                str(row["side"]),
+                f"{row['tile']} cells" if row["tile"] else "none",
+                f"{row['bytes'] / 2**20:.0f}",
+                f"{row['data'] / 2**20:.0f}",
+            ]
+            for row in rows
+        ],
+    )
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -194,5 +194,5 @@ def test_the_full_cnext_takes_one_update_and_predicts(study, results):
         results / "scales/meso.json",
         out=out,
     )
-    assert size == 11_941_067
+    assert size == 18_571_565
     predicted(study, results, out)

@@ -68,12 +68,13 @@ def benchmarks(folder: Path) -> pd.DataFrame:
 
 
 def stages(measured: pd.DataFrame, models: Iterable[str] = ()) -> pd.DataFrame:
-    """Return the cost per stage and scale: jobs, s and core_seconds (sums), max_rss (largest), in the order of the data.
+    """Return the cost per stage and scale: jobs, s and core_seconds (sums), max_rss (largest), in order of the data.
 
-    The trainings of a rival go by its name, one of `models`. `core_seconds` is the processor time that Snakemake saw, or the elapsed time where it saw none.
+    The trainings of a rival go by its name, one of `models`. `core_seconds` is the processor time that Snakemake
+    saw, or the elapsed time where it saw none.
     """
     trained = [model for model in figures.ordered(models) if model not in STAGES]
-    called = {}
+    called: dict[str, str] = {}
     for stage, name in STAGES.items():
         if stage == "prediction":
             called |= {model: f"training of {figures.name(model)}" for model in trained}

@@ -59,11 +59,8 @@ KIN = {  # by the kind of our model
 
 def beside(kinds: Mapping[str, str]) -> dict[str, str]:
     """Return the published number of parameters by our models, as text, given the kind of each."""
-    return {
-        model: f"{sum(NETWORKS[name].parameters for name in KIN[kind]):,}"
-        for model, kind in kinds.items()
-        if kind in KIN
-    }
+    known = {model: KIN[kind] for model, kind in kinds.items() if kind in KIN}
+    return {model: f"{sum(NETWORKS[name].parameters for name in names):,}" for model, names in known.items()}
 
 
 def table() -> Table:

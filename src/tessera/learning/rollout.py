@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from tessera.data.fields import HELD
+from tessera.learning import tiling
 from tessera.learning.frames import Bounds
 from tessera.models.latentparc import STRIDE, LatentPARC
 from tessera.models.state import Latents, State, Token
@@ -93,6 +94,8 @@ class Tokens:
         Whether fields that never change are kept as they are; not where one of them is all that is learned.
     hold_inlet
         Whether tokens beside the inlet are kept as they are.
+    tile
+        Cells along a side of the tiles in which states are encoded and decoded; None: all at once.
     """
 
     def __init__(
@@ -103,21 +106,22 @@ class Tokens:
         variances: bool,
         hold: bool = True,
         hold_inlet: bool = True,
+        tile: int | None = None,
     ) -> None:
         self._step, self._model, self.unit, self.variances, self._hold = step, model, unit, variances, hold
-        self.hold_inlet = hold_inlet
+        self.hold_inlet, self._tile = hold_inlet, tile
 
     def begin(self, state: State) -> Carry:
         """Return the tokens of a state; their encoder does not learn here."""
         assert self._model is not None
         with torch.no_grad():
-            return carry(self._model.encode(state), self.variances)
+            return carry(tiling.encode(self._model, state, self._tile), self.variances)
 
     def draw(self, state: State, generator: Generator) -> Carry:
         """Return tokens drawn from what the encoder says about a state."""
         assert self._model is not None
         with torch.no_grad():
-            drawn = self._model.sample(self._model.encode(state), generator)
+            drawn = self._model.sample(tiling.encode(self._model, state, self._tile), generator)
             return carry(drawn, self.variances)
 
     def advance(self, carried: Carry) -> Carry:
@@ -128,14 +132,14 @@ class Tokens:
     def show(self, carried: Carry, fields: Sequence[str] | None = None) -> State:
         """Return the decoded means of some fields, or of all."""
         assert self._model is not None
-        return self._model.decode(latents(carried), fields)
+        return tiling.decode(self._model, latents(carried), self._tile, fields)
 
     def show_drawn(
         self, carried: Carry, generator: Generator | None = None, fields: Sequence[str] | None = None
     ) -> State:
         """Return decoded tokens that are drawn from their distribution, by torch's own chance unless told."""
         assert self._model is not None
-        return self._model.decode(self._model.sample(latents(carried), generator), fields)
+        return tiling.decode(self._model, self._model.sample(latents(carried), generator), self._tile, fields)
 
 
 def carry(tokens: Latents, variances: bool) -> Carry:
@@ -232,15 +236,30 @@ class Latent:
         return self._bounds.clamp(self._model.decode(carry[LATENT]))
 
 
-def of_model(model: Tessera) -> Tokens:
-    """Return the emulator of a latent model."""
-    return Tokens(model.step, model, model.downsampling, model.probabilistic, hold_inlet=model.hold_inlet)
+def of_model(model: Tessera, tile: int | None = None) -> Tokens:
+    """Return the emulator of a latent model, which encodes and decodes in tiles if their side is given [cells]."""
+    kept = model.hold_inlet
+    return Tokens(model.step, model, model.downsampling, model.probabilistic, hold_inlet=kept, tile=tile)
 
 
-def emulator(model: torch.nn.Module, bounds: Bounds) -> Pixels | Latent | Tokens:
-    """Return the emulator of a model."""
+def emulator(
+    model: torch.nn.Module, bounds: Bounds, *, cells: Sequence[int] | None = None, tile: int | None = None
+) -> Pixels | Latent | Tokens:
+    """Return the emulator of a model.
+
+    Parameters
+    ----------
+    model, bounds
+        The model, and what a state in pixel space is kept inside.
+    cells
+        Of the domain (y, x), by which tiles are chosen for tokens where none are given.
+    tile
+        Cells along a side of these tiles.
+    """
     if isinstance(model, Tessera):
-        return of_model(model)
+        if tile is None and cells is not None:
+            tile = tiling.automatic(model, cells)
+        return of_model(model, tile)
     if isinstance(model, LatentPARC):
         return Latent(model, bounds)
     return Pixels(model, bounds)

@@ -26,7 +26,7 @@ class Tokenizers(nn.Module):
 
     def __init__(self, fields: Sequence[str], tokenizer: dict[str, Any]) -> None:
         super().__init__()
-        self.fields = tuple(fields)
+        self.fields, self.downsampling = tuple(fields), int(tokenizer["downsampling"])
         self.tokenizers = nn.ModuleDict({field: Tokenizer(**tokenizer) for field in self.fields})
 
     def encode(self, state: State) -> Latents:
@@ -99,7 +99,7 @@ class Tessera(Tokenizers):
             )
         super().__init__(fields, tokenizer)
         self.step = LatentStep(**step)
-        self.downsampling, self.hold_inlet = int(tokenizer["downsampling"]), hold_inlet
+        self.hold_inlet = hold_inlet
         self.arguments: dict[str, Any] = {
             "fields": list(fields),
             "tokenizer": self._tokenizer(self.fields[0]).arguments,

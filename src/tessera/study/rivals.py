@@ -11,7 +11,7 @@ trainings does not say from its `training`.
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from tessera.errors import ConfigError
 from tessera.study.networks import Padding, Training
@@ -101,6 +101,11 @@ class PARCv2(Rival):
     integrator: Literal["euler", "heun", "rk4"] = Field(description="Time integrator.")
     padding: Padding = Field(description="Padding of the convolutions.")
     statistics: Literal["batch", "instance", "pixel"] = Field(description="What SPADE normalises over.")
+    step: float = Field(1.0, description="Length of a snapshot's interval for the network; published 1/15.", gt=0.0)
+    spacing: PositiveFloat | None = Field(
+        None,
+        description="Width of a cell for the network; published 1; null: the grid's, as velocities are scaled.",
+    )
     correction: bool = Field(description="Data-driven integrator after the numerical one.")
     correction_training: Training | None = Field(None, description="Training of the correction alone; null: none.")
 

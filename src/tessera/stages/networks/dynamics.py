@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
-from tessera.data import schema
+from tessera.data import schema, store
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import DataError
 from tessera.learning import checkpoint as checkpoints
@@ -123,7 +123,7 @@ def fit_coupled(
     said = {"dynamics": study.dynamics.model_dump(exclude={"transfer"})}
     inputs = [latents, ensemble, *tokenizers, *decoupled]
     learned = training.learn(study, stages, said, inputs, seed, state)
-    _save(study, mosaic, {"n_meso": 0, "seed": 0}, said, learned, out, history)
+    _save(study, mosaic, {"n_meso": 0, "seed": 0}, ensemble, said, learned, out, history)
 
 
 def fit_transfer(
@@ -164,7 +164,7 @@ def fit_transfer(
         "seed": seed,
     }
     learned = training.learn(study, stages, said, [latents, ensemble, coupled], own, state)
-    _save(study, mosaic, {"n_meso": meso_cases, "seed": seed}, said, learned, out, history)
+    _save(study, mosaic, {"n_meso": meso_cases, "seed": seed}, ensemble, said, learned, out, history)
 
 
 class _Mosaic(NamedTuple):
@@ -362,8 +362,20 @@ def _check_tokenizers(path: Path, found: dict[str, str], mosaic: _Mosaic) -> Non
 
 
 def _save(
-    study: Study, mosaic: _Mosaic, run: dict[str, int], section: Any, learned: Learned, out: Path, history: Path
+    study: Study,
+    mosaic: _Mosaic,
+    run: dict[str, int],
+    ensemble: Path,
+    section: Any,
+    learned: Learned,
+    out: Path,
+    history: Path,
 ) -> None:
-    facts = {"model": "tessera", **run, "tokenizers": mosaic.tokenizers}
+    facts = {
+        "model": "tessera",
+        **run,
+        "tokenizers": mosaic.tokenizers,
+        **training.grid_of(store.open_zarr(ensemble, verified=False)),
+    }
     model, statistics, scales = mosaic.model, mosaic.statistics, mosaic.scales
     training.save(study, "tessera", model, statistics, scales, section, facts, learned, out, history)

@@ -20,7 +20,7 @@ from tessera.learning.train import Task
 from tessera.models import build
 from tessera.models.latentparc import STRIDE, LatentPARC
 from tessera.stages.networks import training
-from tessera.stages.networks.training import Stage
+from tessera.stages.networks.training import GRID, Stage
 from tessera.study import PARCv2, Rival, Study, Training
 from tessera.study.rivals import VELOCITY
 
@@ -74,7 +74,8 @@ def fit_rival(
     }
     inputs = [path for path in (micro, ensemble, scales) if path is not None]
     learned = training.learn(study, chosen, said, inputs, own, state)
-    facts = {"model": model, "n_meso": meso_cases, "seed": seed}
+    grid = dict(zip(GRID, (meso.cell_size, meso.interval), strict=True))
+    facts = {"model": model, "n_meso": meso_cases, "seed": seed, **grid}
     training.save(study, section.kind, module, statistics, known, said, facts, learned, out, history)
 
 
@@ -107,10 +108,11 @@ def _scales(section: Rival, statistics: dict[str, Statistics]) -> Scales:
 
 
 def _grid(section: Rival, scales: Scales, cases: _Cases) -> dict[str, float]:
-    """Return the length of a step and of a cell, in the units that scaled velocities have."""
+    """Return the length of a step and of a cell: as the study says, or in the units that scaled velocities have."""
     if not isinstance(section, PARCv2):
         return {}
-    return {"step": 1.0, "spacing": cases.cell_size / (scales[VELOCITY[0]].factor * cases.interval)}
+    physical = cases.cell_size / (scales[VELOCITY[0]].factor * cases.interval)
+    return {"step": section.step, "spacing": physical if section.spacing is None else section.spacing}
 
 
 def _task(

@@ -21,6 +21,7 @@ from tessera.study import Study, Training
 
 SOURCES = ("data", "learning", "models", "stages/networks")
 LARGEST_SEED = 2**31
+GRID = ("cell_size", "interval")  # of the last ensemble that a network learned from
 MEASURED = ("core_seconds", "validation_seconds", "seconds", "waiting_seconds")  # of an epoch of the history
 log = logging.getLogger("tessera")
 
@@ -170,6 +171,11 @@ def open_ensemble(study: Study, manifest: Path, fields: Sequence[str]) -> xr.Dat
     schema.check(dataset, str(manifest), fields=fields)
     files.check_study(manifest, dataset.attrs.get("study"), study.name)
     return dataset
+
+
+def grid_of(ensemble: xr.Dataset) -> dict[str, float]:
+    """Return the width of a cell [m] and the interval of snapshots [s] of an ensemble, to be kept in a checkpoint."""
+    return dict(zip(GRID, (schema.cell_size(ensemble), schema.interval(ensemble)), strict=True))
 
 
 def open_scales(study: Study, path: Path, fields: Sequence[str]) -> dict[str, Statistics]:
