@@ -42,7 +42,7 @@ def test_tiles_say_what_the_whole_at_once_does(kind, padding, tile):
     for name in FIELDS:
         for one, other in zip(whole[name], tiled[name], strict=True):
             torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
-        assert float(fields[name].std()) > 0.01
+        assert float(fields[name].std()) > 1e-3
         torch.testing.assert_close(laid[name], fields[name], rtol=1e-5, atol=1e-5)
 
 

@@ -83,7 +83,11 @@ MISTAKES = [
     ("name", "a" * 300, "name: expected at most 100 characters, got 'aaa"),
     ("models", ["cnext", "cnext"], "models: expected at least one, and each once, got ['cnext', 'cnext']"),
     ("models", ["fno"], "models.0: expected one of tessera, parcv2, cnext, got 'fno'"),
-    ("rivals.cnext.kind", "vit", "rivals.cnext: expected a kind of 'parcv2', 'cnext', got 'vit'"),
+    (
+        "rivals.cnext.kind",
+        "vit",
+        "rivals.cnext: expected a kind of 'cnext', 'fno', 'latentparc', 'parcv1', 'parcv2', got 'vit'",
+    ),
     ("rivals.cnext.pretraining", {"epoch": 0}, "rivals.cnext.pretraining.epoch: expected greater than 0, got 0"),
     ("tokenizer.fields", [], "tokenizer.fields: expected at least one, and each once, got []"),
     ("rivals.cnext.seeds", [1, 1], "rivals.cnext.seeds: expected at least one, and each once, got [1, 1]"),
