@@ -33,9 +33,11 @@ def burn(law, reaction, rho, e, a, b, c, dt):
     """Return specific internal energy [J/kg] and shares of A, B, C of a cell after `dt` [s]."""
     left = dt
     for substep in range(SUBSTEPS):
+        if a + b + c < BURNT:
+            break
         here = at_burnt(law, burnt(1.0, a, b, c))
         T = temperature(here, rho, e)
-        if ignition(reaction, 0.0) > T or a + b + c < BURNT:
+        if ignition(reaction, 0.0) > T:
             break
         power = abs(heating(reaction, T, a, b, c)) + 1e-30
         span = max(WARMING * heat_capacity(here, rho, T) / power, 1e-3 * left)
