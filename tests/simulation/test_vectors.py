@@ -1,7 +1,8 @@
 """The hot kernels are vectors: a loop that LLVM leaves scalar costs three to six times as much, and says nothing.
 
 Each row kernel is compiled anew for the arguments that a small flow gives it; between them the flow runs as plain
-Python. A loop is a block of the machine code that jumps to itself, and counts if it computes with packed numbers.
+Python. A loop is a block of the machine code that jumps to itself, and counts if it computes with packed numbers, and
+reads them in rows: to gather them one by one takes several times as long.
 """
 
 import ast
@@ -24,7 +25,7 @@ from tests.simulation.flows import HMX, INERT, OPEN, TARVER, WALL
 
 MODULES = (chemistry, faces, flow, grid, primitives, riemann, scheme)
 ARITHMETIC = r"\bv(?:add|sub|mul|div|sqrt|fn?m(?:add|sub)\d+)"
-PACKED, SCALAR = re.compile(ARITHMETIC + r"p[sd]\b.*%[yz]mm"), re.compile(ARITHMETIC + r"s[sd]\b")
+PACKED, SCALAR = re.compile(ARITHMETIC + r"p[sd]\b.*%[yz]mm"), re.compile(ARITHMETIC + r"s[sd]\b|\bvp?gather")
 LABEL, JUMP = re.compile(r"^(\.?L?\w+):"), re.compile(r"\bj\w+\s+(\.?L?\w+)")
 LAWS = {"ideal-gas": eos.LAWS["ideal-gas"](1.4), "birch-murnaghan": BIRCH, "linear-hugoniot": LINEAR}
 
@@ -58,7 +59,10 @@ def loops(function):
 
 
 def vector_loops(asm):
-    """Return how many blocks compute with packed numbers of 256 bits or more alone, and jump to themselves."""
+    """Return how many blocks compute with packed numbers of 256 bits or more alone, and jump to themselves.
+
+    A block that gathers is none.
+    """
     label, packed, scalar, found = None, False, False, 0
     for line in asm.splitlines():
         begun, jump = LABEL.match(line), JUMP.search(line)
@@ -137,7 +141,7 @@ def test_every_law_in_use_is_a_vector(monkeypatch, law):
     assert lost == {}
 
 
-def test_the_count_tells_a_scalar_loop_from_a_vector():
+def test_the_count_tells_scalar_and_gathering_loops_from_a_vector():
     @numba.njit(error_model="numpy")
     def vector(a, b):
         for i in range(a.size):
@@ -148,8 +152,13 @@ def test_the_count_tells_a_scalar_loop_from_a_vector():
         for i in range(1, a.size):
             a[i] = a[i - 1] * b[i]
 
+    @numba.njit(error_model="numpy")
+    def gather(a, b, c, d):
+        for i in range(a.size):
+            a[i] = d[i] * (b[i] if d[i] > 0.0 else c[i])
+
     row = np.ones(8)
-    for kernel, expected in ((vector, True), (scalar, False)):
-        kernel(row, row)
+    for kernel, expected in ((vector, True), (scalar, False), (gather, False)):
+        kernel(*[row] * kernel.py_func.__code__.co_argcount)
         assert [vector_loops(asm) >= 1 for asm in kernel.inspect_asm().values()] == [expected]
         assert loops(kernel.py_func) == 1

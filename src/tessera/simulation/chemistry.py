@@ -33,9 +33,11 @@ def burn(law, reaction, rho, e, a, b, c, dt):
     """Return specific internal energy [J/kg] and shares of A, B, C of a cell after `dt` [s]."""
     left = dt
     for substep in range(SUBSTEPS):
+        if a + b + c < BURNT:
+            break
         here = at_burnt(law, burnt(1.0, a, b, c))
         T = temperature(here, rho, e)
-        if ignition(reaction, 0.0) > T or a + b + c < BURNT:
+        if ignition(reaction, 0.0) > T:
             break
         power = abs(heating(reaction, T, a, b, c)) + 1e-30
         span = max(WARMING * heat_capacity(here, rho, T) / power, 1e-3 * left)
@@ -77,8 +79,8 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
 
 
 @kernel
-def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
-    """Write the share of its stress that each cell of a row bears, radially to the yield surface, and its modulus.
+def yield_row(strength, strong, rho, normal, across, shear, modulus):
+    """Return the stress of a row of cells radially to the yield surface, and write their modulus.
 
     Matter that is thinner than `strong` has none.
     """
@@ -88,7 +90,10 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus, share):
         second = (normal[i] * normal[i] + across[i] * across[i]) + (normal[i] * across[i] + shear[i] * shear[i])
         allowed = limit * (rho[i] * rho[i])
         left = math.sqrt(allowed / max(second, allowed))
-        share[i] = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
+        share = left if (rho[i] > strong) & (second > FAINT * allowed) else ZERO * strong
+        normal[i] *= share
+        across[i] *= share
+        shear[i] *= share
         modulus[i] = stiff if rho[i] > strong else ZERO * strong
 
 
@@ -98,13 +103,6 @@ def longitudinal_row(rho, modulus, c):
     for i in range(c.size):
         inverse = ONE / rho[i]
         c[i] = math.sqrt(c[i] * c[i] + FOUR / THREE * modulus[i] * inverse)
-
-
-@kernel
-def multiply_row(share, values):
-    """Multiply a row of values."""
-    for i in range(values.size):
-        values[i] *= share[i]
 
 
 @kernel
@@ -147,10 +145,7 @@ def settle(state, law, reaction, strength, dt, columns, medium, half, strong, li
                 state[8, j, :columns],
                 state[9, j, :columns],
                 state[10, j, :columns],
-                notes[1, :columns],
             )
-            for k in range(7, 10):
-                multiply_row(notes[1, :columns], state[k, j, :columns])
         primitives(law, medium, state, j, columns, 1, 2, 0, False, line, 0)
         if stressed:
             longitudinal_row(line[RHO, :columns], state[10, j, :columns], line[SOUND, :columns])

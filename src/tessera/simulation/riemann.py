@@ -8,7 +8,7 @@ References
 Toro, Spruce and Speares, Shock Waves 4 (1994) 25 (HLLC); Davis 1988 for the speeds of the outer waves.
 """
 
-from tessera.physics.law import HALF, ONE, ZERO, kernel
+from tessera.physics.law import HALF, ONE, ZERO, chosen, kernel
 
 
 @kernel
@@ -36,9 +36,9 @@ def hllc_row(least, rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal
         star = HALF * ((pl[i] + ml * (contact - ul[i])) + (pr[i] + mr * (contact - ur[i])))
         star = max(star, least)
         before = contact >= ZERO
-        rho, u, v = (rl[i] if before else rr[i]), (ul[i] if before else ur[i]), (vl[i] if before else vr[i])
-        e, p = (el[i] if before else er[i]), (pl[i] if before else pr[i])
-        m, wave = (ml if before else mr), (slow if before else fast)
+        rho, u, v = chosen(before, rl[i], rr[i]), chosen(before, ul[i], ur[i]), chosen(before, vl[i], vr[i])
+        e, p = chosen(before, el[i], er[i]), chosen(before, pl[i], pr[i])
+        m, wave = chosen(before, ml, mr), chosen(before, slow, fast)
         beyond = (slow >= ZERO) | (fast <= ZERO)
         total = e + HALF * (u * u + v * v)
         squeezed = m / (wave - contact)
@@ -57,7 +57,7 @@ def hllc_row(least, rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal
 def upwind_row(mass, before, behind, flux):
     """Write the flux of a species: the mass flux times the share on the side that it comes from."""
     for i in range(mass.size):
-        flux[i] = mass[i] * (before[i] if mass[i] > ZERO else behind[i])
+        flux[i] = mass[i] * chosen(mass[i] > ZERO, before[i], behind[i])
 
 
 @kernel
