@@ -1,9 +1,10 @@
 """Per-field scales, fitted on the training split, invertible, saved with the data.
 
-Four normalisations share one set of facts: `standard` has zero mean and unit standard deviation,
-`range` maps the extremes of the training split to [0, 1], and a field of both signs by its largest
-magnitude, so that zero stays zero; `extremes` maps them to [0, 1] and `signed` to [-1, 1] for every
-field, as PARCv2 and PARC do, so that zero velocity is no longer zero.
+Five normalisations share one set of facts: `standard` has zero mean and unit standard deviation, and so has
+`deviation`, but for a field of both signs, whose zero stays zero. `range` maps the extremes of the training
+split to [0, 1], and a field of both signs by its largest magnitude, so that zero stays zero; `extremes` maps
+them to [0, 1] and `signed` to [-1, 1] for every field, as PARCv2 and PARC do, so that zero velocity is no
+longer zero.
 """
 
 import math
@@ -17,7 +18,7 @@ import xarray as xr
 from tessera.data import files, seals, workers
 from tessera.errors import DataError
 
-Kind = Literal["standard", "range", "extremes", "signed"]
+Kind = Literal["standard", "deviation", "range", "extremes", "signed"]
 
 
 class Statistics(NamedTuple):
@@ -105,6 +106,8 @@ def scales(statistics: Mapping[str, Statistics], kind: Kind = "standard") -> Sca
     """Return the scale of each field for a kind of normalisation."""
     if kind == "standard":
         return {name: Scale(s.mean, s.std) for name, s in statistics.items()}
+    if kind == "deviation":
+        return {name: Scale(0.0 if s.minimum < 0.0 < s.maximum else s.mean, s.std) for name, s in statistics.items()}
     if kind == "extremes":
         return {name: Scale(s.minimum, s.maximum - s.minimum) for name, s in statistics.items()}
     if kind == "signed":

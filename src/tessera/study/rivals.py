@@ -19,7 +19,7 @@ from tessera.study.reading import merge
 from tessera.study.section import Section, Several
 
 LIKE = "like"
-Kind = Literal["standard", "range", "extremes", "signed"]  # that of tessera.data.scaling, which is not light
+Kind = Literal["standard", "deviation", "range", "extremes", "signed"]  # tessera.data.scaling's, which is not light
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 VELOCITY = ("velocity_x", "velocity_y")
 GUIDES = ("temperature", "pressure")  # hot cells weigh more, and the pressure shows where the front is
@@ -91,9 +91,9 @@ class PARCv2(Rival):
         "central",
         description="Whose code it follows: that of the paper, PARCtorch, or ours, with terms of second order.",
     )
-    normalisation: Literal["range", "extremes"] = Field(
+    normalisation: Literal["deviation", "range", "extremes"] = Field(
         "range",
-        description="Scaled fields lie in [0, 1], or [-1, 1] if they have both signs; or all in [0, 1], as published.",
+        description="Unit deviation; or in [0, 1], of both signs in [-1, 1]; or all in [0, 1], as published.",
     )
     features: PositiveInt = Field(description="Channels of the feature extractor's output.")
     widths: tuple[PositiveInt, ...] = Field(description="Channels per level of the feature extractor.", min_length=1)

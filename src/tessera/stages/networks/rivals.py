@@ -102,7 +102,7 @@ def _cases(study: Study, path: Path, fields: list[str], scales: Scales, count: i
 def _scales(section: Rival, statistics: dict[str, Statistics]) -> Scales:
     """Return the scales of a rival; what differs along two axes alone, as velocities do, has one scale for PARCv2."""
     known = scaling.scales(statistics, section.scaled)
-    if isinstance(section, PARCv2) and section.scaled == "range":
+    if isinstance(section, PARCv2) and section.scaled != "extremes":
         known |= dict.fromkeys(VELOCITY, max((known[name] for name in VELOCITY), key=lambda one: one.factor))
     return known
 
