@@ -2,7 +2,7 @@
 
 Each kind of network is trained for some updates by the stage that trains it, at the widths of the demo, on ensembles of
 the demo's shape whose fields are made up: a front that passes pores. Then some are trained on cases that stay on disk,
-for they may take but a twentieth of their size. Seconds are by the clock, from the second epoch on, on a thread beside
+for they may take but a twentieth of their size. Seconds are by the clock, of the second epoch, on one thread beside
 the threads that read. Figures of a machine with other work on it say little; the waiting is a ratio and says more.
 
 Writes build/benchmarks/training.json; fails where a limit is passed.
@@ -29,7 +29,7 @@ from tessera.study.study import validate
 
 REPOSITORY = Path(__file__).parents[1]
 OUT = REPOSITORY / "build" / "benchmarks" / "training.json"
-EPOCH, EPOCHS = 15, 3  # updates; of them the first warms up
+EPOCH, EPOCHS = 16, 2  # updates of an epoch; the first one warms up
 LIMITS = {"cpu": 0.10, "cuda": 0.05}  # of the time, waiting
 PLACES = {"memory": "in memory", "disk": "on disk"}
 SMALL = 20  # how many times larger than what they may take in memory cases on disk are

@@ -266,14 +266,15 @@ def open_zarr(manifest: Path, *, verified: bool = True) -> xr.Dataset:
         raise
     except Exception as error:  # whatever the libraries make of metadata that fit each other badly
         raise DataError(f"{place}: expected a whole Zarr store, got {short(error)}") from None
-    return dataset.assign({name: _guarded(one.variable, f"{place}: {name}") for name, one in dataset.items()})
+    return dataset.assign({name: _guarded(one.variable, place, str(name)) for name, one in dataset.items()})
 
 
 class _Chunks(BackendArray):
     """The values of a variable of a store, read when they are asked for; what cannot be read is named."""
 
-    def __init__(self, variable: xr.Variable, where: str) -> None:
-        self.variable, self.where = variable, where
+    def __init__(self, variable: xr.Variable, place: Path, name: str) -> None:
+        self.variable, self.where = variable, f"{place}: {name}"
+        self.reader = shards.Reader(place / name, variable) if shards.laid(variable) else None
         self.shape, self.dtype = variable.shape, variable.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -281,16 +282,16 @@ class _Chunks(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         try:
-            return self.variable[key].values
+            return self.variable[key].values if self.reader is None else self.reader[key]
         except MemoryError:
             raise
         except Exception as error:  # whatever a codec makes of bytes that are not its own
             raise DataError(f"{self.where}: expected whole chunks, got {short(error)}") from None
 
 
-def _guarded(variable: xr.Variable, where: str) -> xr.Variable:
+def _guarded(variable: xr.Variable, place: Path, name: str) -> xr.Variable:
     """Return a variable with lazy values."""
-    lazy = indexing.LazilyIndexedArray(_Chunks(variable, where))
+    lazy = indexing.LazilyIndexedArray(_Chunks(variable, place, name))
     return xr.Variable(variable.dims, lazy, variable.attrs, variable.encoding)
 
 
