@@ -15,7 +15,7 @@ from tessera.physics.eos import (
     temperature,
     temperature_bound,
 )
-from tessera.physics.law import FOUR, ONE, THREE, ZERO, kernel
+from tessera.physics.law import FOUR, ONE, THREE, ZERO, kernel, row_kernel
 from tessera.physics.reaction import burnt, explosive, fragments, heating, ignition, intermediates, released
 from tessera.physics.strength import least_melting, melting
 from tessera.simulation.grid import ENERGY, RHO, SOUND, P, U, V
@@ -53,7 +53,7 @@ def burn(law, reaction, rho, e, a, b, c, dt):
     return e, a, b, c
 
 
-@kernel
+@row_kernel
 def check_row(rho, mx, my, total, a, b, c, wrong):
     """Tell the columns of a row whose conserved values are not finite or whose density is not positive.
 
@@ -65,7 +65,7 @@ def check_row(rho, mx, my, total, a, b, c, wrong):
         wrong[i] = wrong[i] if sane else np.uint8(1)
 
 
-@kernel
+@row_kernel
 def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
     """Note the fastest signal and nonsense of each column, and write bounds of the temperature of a row."""
     for i in range(bound.size):
@@ -78,7 +78,7 @@ def survey_row(law, r, u, v, e, c, reacting, fastest, wrong, bound):
         bound[i] = temperature_bound(here, r[i], e[i])
 
 
-@kernel
+@row_kernel
 def yield_row(strength, strong, rho, normal, across, shear, modulus):
     """Return the stress of a row of cells radially to the yield surface, and write their modulus.
 
@@ -97,7 +97,7 @@ def yield_row(strength, strong, rho, normal, across, shear, modulus):
         modulus[i] = stiff if rho[i] > strong else ZERO * strong
 
 
-@kernel
+@row_kernel
 def longitudinal_row(rho, modulus, c):
     """Turn the sound speed of a row of cells into that of longitudinal waves."""
     for i in range(c.size):

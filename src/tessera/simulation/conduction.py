@@ -1,7 +1,7 @@
 """Heat conduction between dense cells, explicit and conservative."""
 
 from tessera.physics.eos import at_burnt, temperature
-from tessera.physics.law import ZERO, kernel, point
+from tessera.physics.law import ZERO, kernel, point, row_kernel
 from tessera.physics.reaction import burnt
 from tessera.simulation.grid import ENERGY, PERIODIC, RHO
 from tessera.simulation.primitives import primitives
@@ -43,7 +43,7 @@ def conduct(state, law, medium, share, columns, kinds, line, heat):
         )
 
 
-@kernel
+@row_kernel
 def spread_row(share, below, here, above, ring, energy):
     """Add to the energy of a row of cells what flows in from their neighbours; sums are ordered to keep mirrors."""
     last = here.size - 1

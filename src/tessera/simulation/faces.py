@@ -12,13 +12,13 @@ variables); van Leer, J. Comput. Phys. 14 (1974) 361 (limiter).
 
 import numpy as np
 
-from tessera.physics.law import HALF, TWO, ZERO, kernel
+from tessera.physics.law import HALF, TWO, ZERO, kernel, row_kernel
 from tessera.simulation.grid import ENERGY, MODULUS, RHO, SNN, SNT, SOUND, STT, A, P, U, V
 
 THINNEST = np.float32(0.3)  # least density of a face, as a share of its cell's
 
 
-@kernel
+@row_kernel
 def slope_row(thin, r, low, mid, high, slope):
     """Write van Leer's slope of a row of cells, none where the cell is void."""
     for i in range(slope.size):
@@ -28,7 +28,7 @@ def slope_row(thin, r, low, mid, high, slope):
         slope[i] = TWO * product / (left + right) if rising else ZERO * thin
 
 
-@kernel
+@row_kernel
 def density_faces(thin, h, low, r, high, u, du, before, behind):
     """Write the density at both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
@@ -40,7 +40,7 @@ def density_faces(thin, h, low, r, high, u, du, before, behind):
         behind[i] = max(middle + HALF * dr, THINNEST * r[i])
 
 
-@kernel
+@row_kernel
 def velocity_faces(h, r, u, du, dp, before, behind):
     """Write the velocity through both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
@@ -49,7 +49,7 @@ def velocity_faces(h, r, u, du, dp, before, behind):
         behind[i] = middle + HALF * du[i]
 
 
-@kernel
+@row_kernel
 def pressure_faces(least, h, r, u, p, c, du, dp, before, behind):
     """Write the pressure at both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
@@ -58,7 +58,7 @@ def pressure_faces(least, h, r, u, p, c, du, dp, before, behind):
         behind[i] = max(middle + HALF * dp[i], least)
 
 
-@kernel
+@row_kernel
 def energy_faces(thin, h, r, u, p, low, e, high, du, before, behind):
     """Write the internal energy at both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
@@ -70,7 +70,7 @@ def energy_faces(thin, h, r, u, p, low, e, high, du, before, behind):
         behind[i] = max(middle + HALF * de, ZERO)
 
 
-@kernel
+@row_kernel
 def carried_faces(thin, h, r, u, low, q, high, before, behind):
     """Write a quantity that the flow merely carries at both faces of each cell, half a time step later."""
     for i in range(before.size):
@@ -82,7 +82,7 @@ def carried_faces(thin, h, r, u, low, q, high, before, behind):
         behind[i] = middle + HALF * dq
 
 
-@kernel
+@row_kernel
 def sheared_faces(h, r, u, v, dv, ds, before, behind):
     """Write the velocity along both faces of each cell, half a time step later, where shear stress acts on it."""
     for i in range(before.size):
@@ -91,7 +91,7 @@ def sheared_faces(h, r, u, v, dv, ds, before, behind):
         behind[i] = middle + HALF * dv[i]
 
 
-@kernel
+@row_kernel
 def shear_faces(h, modulus, u, stress, dv, ds, before, behind):
     """Write the shear stress at both faces of each cell, half a time step later."""
     for i in range(before.size):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tessera.physics.eos import at_burnt, pressure, sound_speed, squared_speed, tension
 from tessera.physics.eos.functions import VOID_SPEED
-from tessera.physics.law import FOUR, HALF, ONE, THREE, ZERO, kernel
+from tessera.physics.law import FOUR, HALF, ONE, THREE, ZERO, kernel, row_kernel
 from tessera.physics.reaction import burnt
 from tessera.simulation.grid import ENERGY, IMPEDANCE, MODULUS, RHO, SNN, SNT, SOUND, STT, A, P, U, V
 
@@ -47,7 +47,7 @@ class Medium(NamedTuple):
     coldest: float
 
 
-@kernel
+@row_kernel
 def motion_row(medium, rho, normal, across, total, r, u, v, e):
     """Write density, velocities and internal energy of a row of cells."""
     for i in range(r.size):
@@ -61,7 +61,7 @@ def motion_row(medium, rho, normal, across, total, r, u, v, e):
         e[i] = max(inner, medium.coldest)
 
 
-@kernel
+@row_kernel
 def pressure_row(law, reacting, r, e, p, c):
     """Write pressure and sound speed of a row of cells, whose voids hold no pressure."""
     for i in range(r.size):
@@ -70,7 +70,7 @@ def pressure_row(law, reacting, r, e, p, c):
         c[i] = sound_speed(here, r[i], e[i])
 
 
-@kernel
+@row_kernel
 def tension_row(law, spall, reacting, r, e, p, c):
     """Write pressure and sound speed of a row of cells, which bear tension and have none once it opened a void."""
     for i in range(r.size):
@@ -82,7 +82,7 @@ def tension_row(law, spall, reacting, r, e, p, c):
         c[i] = math.sqrt(square) if held else VOID_SPEED + ZERO * spall
 
 
-@kernel
+@row_kernel
 def share_row(r, amount, share):
     """Write the shares of a species in a row of cells."""
     for i in range(share.size):
@@ -90,7 +90,7 @@ def share_row(r, amount, share):
         share[i] = min(part, ONE) if part > PURE else ZERO * part
 
 
-@kernel
+@row_kernel
 def stress_row(
     r, carried_normal, carried_across, carried_shear, stiff, normal, across, shear, modulus, impedance, p, c
 ):

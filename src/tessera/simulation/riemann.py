@@ -8,10 +8,10 @@ References
 Toro, Spruce and Speares, Shock Waves 4 (1994) 25 (HLLC); Davis 1988 for the speeds of the outer waves.
 """
 
-from tessera.physics.law import HALF, ONE, ZERO, chosen, kernel
+from tessera.physics.law import HALF, ONE, ZERO, chosen, row_kernel
 
 
-@kernel
+@row_kernel
 def hllc_row(least, rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal, across, energy, through):
     """Write the flux through each face of a row.
 
@@ -53,14 +53,14 @@ def hllc_row(least, rl, ul, vl, el, pl, cl, rr, ur, vr, er, pr, cr, mass, normal
         energy[i] = flow * (total if beyond else worked) + push * speed
 
 
-@kernel
+@row_kernel
 def upwind_row(mass, before, behind, flux):
     """Write the flux of a species: the mass flux times the share on the side that it comes from."""
     for i in range(mass.size):
         flux[i] = mass[i] * chosen(mass[i] > ZERO, before[i], behind[i])
 
 
-@kernel
+@row_kernel
 def viscous_row(limit, thick, shear, rl, ul, vl, rr, ur, vr, normal, across, energy):
     """Add the viscous stress of each face between two cells that are both denser than `limit`.
 
@@ -76,7 +76,7 @@ def viscous_row(limit, thick, shear, rl, ul, vl, rr, ur, vr, normal, across, ene
         energy[i] -= HALF * (pull * (ul[i] + ur[i]) + drag * (vl[i] + vr[i]))
 
 
-@kernel
+@row_kernel
 def shear_row(tiny, zl, vl, sl, zr, vr, sr, across, energy, along):
     """Add the shear stress of each face, and write the velocity along it: the acoustic Riemann problem.
 

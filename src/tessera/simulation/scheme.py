@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tessera.physics.law import HALF, THREE, TWO, ZERO, kernel
+from tessera.physics.law import HALF, THREE, TWO, ZERO, kernel, row_kernel
 from tessera.simulation.faces import reconstruct
 from tessera.simulation.grid import (
     ENERGY,
@@ -126,14 +126,14 @@ def fluxes(medium, thick, shear, left, i, cells_left, a, right, k, cells_right, 
         )
 
 
-@kernel
+@row_kernel
 def add_row(values, ratio, before, behind):
     """Add to a row of cells what flows in, less what flows out."""
     for i in range(values.size):
         values[i] -= ratio * (behind[i] - before[i])
 
 
-@kernel
+@row_kernel
 def strain_row(ratio, r, modulus, normal, across, shear, u0, u1, v0, v1, carried_normal, carried_across, carried_shear):
     """Add to the stress of a row of cells what strain and rotation in one direction change.
 
