@@ -131,9 +131,9 @@ class Bench:
 
     def rivals(self) -> None:
         """Train what learns from meso cases alone."""
-        for name, stage in (("cnext", networks.fit_cnext), ("parcv2", networks.fit_parcv2)):
-            cases = self.study.ensembles.meso.split.train
-            self.fit(name, stage, cases, 0, self.data / "meso.json", self.data / "meso_scales.json")
+        for name in self.study.rivals:
+            cases, meso = self.study.ensembles.meso.split.train, self.data / "meso.json"
+            self.fit(name, networks.fit_rival, name, cases, 0, meso, None, self.data / "meso_scales.json")
 
     def tokenizer(self, field: str) -> Path:
         """Train the tokenizer of a field."""
