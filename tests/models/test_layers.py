@@ -32,7 +32,7 @@ def ramp(height, width):
     return (2.0 * y - 3.0 * x)[None, None]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 8), (16, 16)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 8), (16, 16), (48, 48)])  # the last has more than FEW
 @pytest.mark.parametrize("lay", [channels_last, torch.Tensor.contiguous])
 def test_a_point_convolution_is_one_of_a_single_cell_and_so_is_its_gradient(shape, lay):
     plain, point = nn.Conv2d(6, 5, 1), PointConv(6, 5)

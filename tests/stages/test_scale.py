@@ -1,17 +1,19 @@
 """Ten thousand cases on paper, and an ensemble that is larger than the memory which the commands may take."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tessera.data import store
+from tessera.data import ledger, store
 from tessera.study import load
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / "config"
 ALLOWED = 640 * 2**20  # bytes that a command may allocate; imports take most of it
+LEARNING = 800 * 2**20  # the same with torch
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +70,18 @@ def test_an_ensemble_larger_than_memory_is_assembled_scaled_and_scored(bench, st
     last = bench.shock(0.1, tuple(dataset["pressure"].shape[1:]), 47)
     np.testing.assert_array_equal(dataset["pressure"].isel(case=47), last["pressure"])
     assert set(found) == {"assemble", "scales", "score"}
+    assert fitted(bench, tmp_path)["waiting_seconds"] > 0.0
+
+
+def fitted(bench, folder):
+    """Train a narrow tokenizer on the ensemble, of which it may keep a twentieth; return what its last epoch took."""
+    content = json.loads((folder / "study.json").read_text())
+    del content["digest"]
+    content |= {"device": "cpu", "memory": store.open_zarr(folder / "truth.json", verified=False).nbytes / 20.0}
+    few = {"budget": {"updates": 4, "core_seconds": None}, "epoch": 2, "batch": 2, "window": 32, "front": 0.5}
+    content["tokenizer"] |= {"widths": [4, 4, 4, 4], "training": content["tokenizer"]["training"] | few}
+    (folder / "study.json").write_text(json.dumps(content))
+    call = ["fit", "tokenizer", "--study", folder / "study.json", "--field", "pressure"]
+    call += ["--scales", folder / "scales.json", "--state", folder / "state", "--out", folder / "pressure.safetensors"]
+    bench.call(LEARNING, *call, "--history", folder / "pressure.jsonl", folder / "truth.json")
+    return ledger.read(folder / "pressure.jsonl")["epochs"][-1]

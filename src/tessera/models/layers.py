@@ -75,15 +75,18 @@ class PointConv(nn.Conv2d):
     """A convolution of single cells: the same product over channels everywhere.
 
     A dilation means nothing to it, but on one thread of a processor it makes torch choose oneDNN's kernels,
-    which use all of AVX-512 on any make, over a product of matrices at half their speed.
+    which use all of AVX-512 on any make, over a product of matrices at half their speed. Of few numbers torch never
+    lets oneDNN have them, and a dilation would only make their product four times as slow.
     """
+
+    FEW = 20480  # numbers, `use_mkldnn` in torch's Convolution.cpp
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, outputs, y, x) of (batch, inputs, y, x)."""
-        return F.conv2d(x, self.weight, self.bias, dilation=2 if x.device.type == "cpu" else 1)
+        return F.conv2d(x, self.weight, self.bias, dilation=2 if x.device.type == "cpu" and x.numel() > self.FEW else 1)
 
 
 def he_(module: nn.Module, slope: float = SLOPE) -> None:
