@@ -123,6 +123,11 @@ def test_the_bound_is_never_below_the_temperature(material, x, e):
     assert eos.temperature_bound(material.law, rho, e) >= T - 1e-12 * abs(T)
 
 
+@numba.njit(error_model="numpy")
+def bounds(law, rho, e):
+    return np.array([eos.temperature_bound(law, rho[i], e[i]) for i in range(rho.size)])
+
+
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 @pytest.mark.parametrize("half_heat", [0.001, 70.0, 437.0, 5000.0])
 def test_the_bound_of_a_solid_is_close_above_its_temperature(precision, half_heat):
@@ -130,13 +135,7 @@ def test_the_bound_of_a_solid_is_close_above_its_temperature(precision, half_hea
     law = eos.LAWS["linear-hugoniot"](1900.0, 2901.0, 2.058, 1.1, 300.0, 1650.0, half_heat)
     rho, T = np.meshgrid(np.linspace(1900.0, 3500.0, 60).astype(np.float32), np.geomspace(500.0, 8000.0, 60))
     e = eos.energy_of_temperature(law, rho, T).astype(np.float32)
-    single = of_precision(law, precision)
-
-    @numba.njit(error_model="numpy")
-    def bounds(law, rho, e):
-        return np.array([eos.temperature_bound(law, rho[i], e[i]) for i in range(rho.size)])
-
-    found = bounds(single, rho.ravel().astype(precision), e.ravel().astype(precision))
+    found = bounds(of_precision(law, precision), rho.ravel().astype(precision), e.ravel().astype(precision))
     assert found.dtype == precision
     share = found / eos.temperature(law, rho, e).ravel()
     assert share.min() >= 1.0 and share.max() <= 1.03

@@ -2,6 +2,7 @@
 
 import math
 import re
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -51,6 +52,20 @@ def test_a_sample_within_a_wide_ensemble_agrees_though_its_mean_is_far():
     cases = [flows.meso(radius=lambda time, size=size: np.full(time.size, size)) for size in sizes]
     row = comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)["samples"]["meso"]["hot"][0]
     assert (row["near"], row["inside"], row["agrees"]) == (False, True, True)
+
+
+def test_a_table_says_by_which_criterion_a_sample_agrees(agreeing):
+    changed = deepcopy(agreeing)
+    here = changed["samples"]["meso"]["hot"][-1]
+    for near, inside, said in (
+        (True, True, "yes, near, inside"),
+        (True, False, "yes, near"),
+        (False, True, "yes, inside"),
+        (False, False, "**no**"),
+    ):
+        here |= {"near": near, "inside": inside, "agrees": near or inside}
+        row = next(line for line in page.tables(changed, "Said.").splitlines() if line.startswith("| 27 |"))
+        assert row.split(" | ")[3] == said
 
 
 def test_tables_and_figure_show_every_quantity(agreeing, tmp_path):

@@ -80,7 +80,7 @@ def _span(row: Mapping[str, Any], form: str) -> str:
 def _verdict(row: Mapping[str, Any]) -> str:
     if "agrees" not in row:
         return "not compared"
-    return YES[False] if not row["agrees"] else "yes, near" if row["near"] else "yes, inside"
+    return YES[row["agrees"]] + "".join(f", {name}" for name in ("near", "inside") if row[name])
 
 
 __all__ = ["draw", "tables"]
