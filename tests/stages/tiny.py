@@ -101,6 +101,11 @@ def commands(r, to):
         if model == "cnext":  # tokens of pressure alone are too little to be scored
             predictions[scale].append(f"{r}/{made}")
     for scale, made in predictions.items():
+        solver = f"predictions/{scale}/coarse4/n0_s0_test.json"
+        which = ["--scale", scale, "--coarsening", "4", "--design", f"{r}/design/{scale}.nc"]
+        which += ["--ensemble", f"{r}/ensembles/{scale}.json", "--out", f"{to}/{solver}"]
+        found[f"coarse {scale}"] = ["coarse", *study, *which]
+        made.append(f"{r}/{solver}")
         table = ["--out", f"{to}/scores/{scale}.parquet", "--summary", f"{to}/scores/{scale}.csv"]
         ensemble = ["--ensemble", f"{r}/ensembles/{scale}.json"]
         found[f"score {scale}"] = ["score", *study, "--scale", scale, *ensemble, *table, *made]
@@ -114,6 +119,7 @@ NAMES = [name for name in commands("r", "r") if not name.endswith("meso") and na
 
 REPORTED = [f"ensembles/{scale}.json" for scale in ("micro", "meso")]
 REPORTED += [f"predictions/{scale}/cnext/n1_s0_test.json" for scale in ("micro", "meso")]
+REPORTED += [f"predictions/{scale}/coarse4/n0_s0_test.json" for scale in ("micro", "meso")]
 REPORTED += [f"scores/{scale}.parquet" for scale in ("micro", "meso")] + ["models/cnext/n1_s0.jsonl"]
 
 
