@@ -12,6 +12,8 @@ from tests.simulation.flows import FED, INERT, OPEN, TARVER, WALL, conserved, fl
 CELL = 1e-8
 HENSON = reaction.henson_smilowitz()
 SOLIDS = {"mie-gruneisen": HMX, "linear-hugoniot": LINEAR, "birch-murnaghan": BIRCH, "mixture": MIXTURE, "water": WATER}
+# Kinetics that matter behind a shock of 1 km/s is too cold for: those of the cases below, so that they share kernels.
+COLD = {type(law): INERT if law is WATER else TARVER for law in SOLIDS.values()}
 every_solid = pytest.mark.parametrize("law", SOLIDS.values(), ids=SOLIDS)
 
 
@@ -22,6 +24,7 @@ def test_a_fed_shock_has_the_state_and_the_speed_of_the_law(law):
     box = flow(
         grid.at_rest(np.ones((2, n)), law, dtype),
         law,
+        COLD[type(law)],
         cell_size=CELL,
         sides=(FED, OPEN, WALL),
         inlet=grid.feed(law, up, dtype),
@@ -88,7 +91,7 @@ def test_a_case_of_every_law_ends_with_finite_fields(law):
     case = run.simulate(
         pore(12, 24, (6.0, 12.0), 3.0),
         law=law,
-        reaction=TARVER if law is not WATER else INERT,
+        reaction=COLD[type(law)],
         viscosity=0.05,
         loading=Piston(1000.0),
         cell_size=3.5e-8,

@@ -15,6 +15,7 @@ import numpy as np
 from tessera.physics.law import HALF, TWO, ZERO, kernel, row_kernel
 from tessera.simulation.grid import ENERGY, MODULUS, RHO, SNN, SNT, SOUND, STT, A, P, U, V
 
+ACROSS = np.int64(V)  # of a type, see `scheme`
 THINNEST = np.float32(0.3)  # least density of a face, as a share of its cell's
 
 
@@ -136,14 +137,14 @@ def reconstruct(medium, h, low, mid, high, a, b, c, n, species, strong, jumps, b
     for k in range(A, A + species):
         carry(thin, h, r, u, low, mid, high, a, b, c, n, k, before, behind)
     if strong:
-        carry(thin, h, r, u, low, mid, high, a, b, c, n, SNN, before, behind)
-        carry(thin, h, r, u, low, mid, high, a, b, c, n, STT, before, behind)
+        for k in (SNN, STT):
+            carry(thin, h, r, u, low, mid, high, a, b, c, n, k, before, behind)
         slope_row(thin, r, low[V, a : a + n], mid[V, b : b + n], high[V, c : c + n], du)
         slope_row(thin, r, low[SNT, a : a + n], mid[SNT, b : b + n], high[SNT, c : c + n], dp)
         sheared_faces(h, r, u, mid[V, b : b + n], du, dp, before[V, :n], behind[V, :n])
         shear_faces(h, mid[MODULUS, b : b + n], u, mid[SNT, b : b + n], du, dp, before[SNT, :n], behind[SNT, :n])
     else:
-        carry(thin, h, r, u, low, mid, high, a, b, c, n, V, before, behind)
+        carry(thin, h, r, u, low, mid, high, a, b, c, n, ACROSS, before, behind)
 
 
 @kernel

@@ -26,6 +26,7 @@ from tessera.simulation.grid import (
     WALL,
     WIDTH,
     A,
+    Conserved,
     P,
     U,
     V,
@@ -37,6 +38,9 @@ from tessera.simulation.riemann import hllc_row, shear_row, upwind_row, viscous_
 TINY = np.float32(1e-3)  # added to impedances, so that two fluids share no stress [kg/m2/s]
 MASS, NORMAL, ACROSS, TOTAL, FIRST_SPECIES, FIRST_STRESS, THROUGH, ALONG, ROWS = 0, 1, 2, 3, 4, 7, 10, 11, 12
 LEFT, RIGHT, BELOW, ABOVE = 0, 1, 2, 3
+# Of a type, for numba would compile each kernel anew for each literal number that it is called with.
+MX, MY = np.int64(Conserved.MX), np.int64(Conserved.MY)
+START, NEXT, AFTER = (np.int64(cells) for cells in (0, 1, GHOSTS))  # where a line begins
 
 
 class Work(NamedTuple):
@@ -199,7 +203,7 @@ def sweep_x(state, law, medium, ratio, thick, shear, columns, species, strong, l
     line, before, behind, flux = work.ring[0], work.before[0], work.behind[0], work.flux[0]
     n = columns + 1
     for j in range(rows):
-        primitives(law, medium, state, j, cells, 1, 2, species, strong, line, GHOSTS)
+        primitives(law, medium, state, j, cells, MX, MY, species, strong, line, AFTER)
         fill_ends(line, cells, left, right, inlet)
         reconstruct(
             medium,
@@ -207,9 +211,9 @@ def sweep_x(state, law, medium, ratio, thick, shear, columns, species, strong, l
             line,
             line,
             line,
-            0,
-            1,
-            2,
+            START,
+            NEXT,
+            AFTER,
             columns + 2,
             species,
             strong,
@@ -217,13 +221,13 @@ def sweep_x(state, law, medium, ratio, thick, shear, columns, species, strong, l
             before,
             behind,
         )
-        fluxes(medium, thick, shear, behind, 0, line, 1, before, 1, line, 2, n, species, strong, flux)
+        fluxes(medium, thick, shear, behind, START, line, NEXT, before, NEXT, line, AFTER, n, species, strong, flux)
         for k in range(FIRST_SPECIES + species):
             add_row(state[k, j, :columns], ratio, flux[k, :columns], flux[k, 1:n])
         if strong:
             for k in range(FIRST_STRESS, FIRST_STRESS + 3):
                 add_row(state[k, j, :columns], ratio, flux[k, :columns], flux[k, 1:n])
-            strained(state, j, columns, ratio, 1, 2, line, GHOSTS, flux[THROUGH:, :columns], flux[THROUGH:, 1:n])
+            strained(state, j, columns, ratio, MX, MY, line, AFTER, flux[THROUGH:, :columns], flux[THROUGH:, 1:n])
         passed(flux, 0, ratio, 1, 2, sides[LEFT])
         passed(flux, columns, ratio, 1, 2, sides[RIGHT])
 
@@ -237,7 +241,7 @@ def row_beyond(law, medium, state, j, columns, species, strong, side, line):
         inside = -1 - j if j < 0 else 2 * rows - 1 - j
     elif inside != j and side == PERIODIC:
         inside = j + rows if j < 0 else j - rows
-    primitives(law, medium, state, inside, columns, 2, 1, species, strong, line, 0)
+    primitives(law, medium, state, inside, columns, MY, MX, species, strong, line, START)
     if inside != j and side == WALL:
         for i in range(columns):
             line[U, i] = ZERO - line[U, i]
@@ -273,9 +277,9 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, strong, s
             low,
             mid,
             line,
-            0,
-            0,
-            0,
+            START,
+            START,
+            START,
             n,
             species,
             strong,
@@ -285,7 +289,8 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, strong, s
         )
         if j < 0:
             continue
-        fluxes(medium, thick, shear, behind[past], 0, low, 0, before[now], 0, mid, 0, n, species, strong, flux[now])
+        under, over = behind[past], before[now]
+        fluxes(medium, thick, shear, under, START, low, START, over, START, mid, START, n, species, strong, flux[now])
         if j == 0 or j == rows:
             for i in range(n):
                 passed(flux[now], i, ratio, 2, 1, sides[BELOW if j == 0 else ABOVE])
@@ -300,7 +305,7 @@ def sweep_y(state, law, medium, ratio, thick, shear, columns, species, strong, s
             add_row(state[8, j - 1, :n], ratio, flux[past, 7, :n], flux[now, 7, :n])
             add_row(state[7, j - 1, :n], ratio, flux[past, 8, :n], flux[now, 8, :n])
             add_row(state[9, j - 1, :n], ratio, flux[past, 9, :n], flux[now, 9, :n])
-            strained(state, j - 1, n, ratio, 2, 1, low, 0, flux[past, THROUGH:, :n], flux[now, THROUGH:, :n])
+            strained(state, j - 1, n, ratio, MY, MX, low, START, flux[past, THROUGH:, :n], flux[now, THROUGH:, :n])
 
 
 @kernel
