@@ -113,8 +113,8 @@ def test_a_user_sees_one_line_of_a_full_disk_at_last(finished, disk, name):
     code, said = run(commands(finished, folder)[name])
     assert code == 2
     assert "Traceback" not in said
-    last = said.splitlines()[-1]
-    assert last.startswith(f"tessera {' '.join(name.split()[: 1 + name.startswith('fit')])}: {folder}")
+    last, command = said.splitlines()[-1], "fit rival" if name.startswith("fit") else name.split()[0]
+    assert last.startswith(f"tessera {command}: {folder}")
     assert "space" in last or " bytes free" in last
 
 

@@ -25,7 +25,7 @@ def copied(results, tmp_path):
 
 
 def predictions(folder, scale="meso"):
-    runs = synthetic.runs(scale)
+    runs = [*synthetic.runs(scale), *((solver, 0, 0) for solver in synthetic.study().solvers(scale))]
     return [folder / f"predictions/{scale}/{model}/n{n_meso}_s{seed}_test.json" for model, n_meso, seed in runs]
 
 

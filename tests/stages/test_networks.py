@@ -148,7 +148,8 @@ def test_a_rival_may_learn_from_micro_cases_first(study, made, tmp_path, model):
 
 KINDS = {
     "fno": {"kind": "fno", "like": "cnext", "label": "F", "modes": [6, 6], "width": 8, "layers": 2},
-    "icml": {"like": "parcv2", "label": "I", "variant": "icml2024", "normalisation": "extremes", "integrator": "rk4"},
+    "icml": {"like": "parcv2", "label": "I", "variant": "icml2024", "normalisation": "extremes", "integrator": "rk4"}
+    | {"step": 1.0 / 15.0, "spacing": 1.0, "training": {"learning_rate": 1e-5}},
     "parctorch": {"like": "icml", "label": "T", "variant": "parctorch"},
     "parcv1": {"kind": "parcv1", "like": "cnext", "label": "P", "width": 8, "padding": "zeros"},
     "latentparc": {"kind": "latentparc", "like": "cnext", "label": "L", "hidden": 4, "latent_channels": 4, "width": 8}

@@ -274,7 +274,7 @@ class _Chunks(BackendArray):
 
     def __init__(self, variable: xr.Variable, place: Path, name: str) -> None:
         self.variable, self.where = variable, f"{place}: {name}"
-        self.reader = shards.Reader(place / name, variable) if shards.laid(variable) else None
+        self.reader = shards.Reader((place / name).resolve(), variable) if shards.laid(variable) else None
         self.shape, self.dtype = variable.shape, variable.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:

@@ -233,14 +233,15 @@ def load(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: expected a score table, found none")
     try:
         table = pd.read_parquet(path)
+        said = table.attrs.pop(seals.KEY, None)
+        found = _digest(table)
     except Exception as error:  # whatever pyarrow makes of damage
         raise DataError(
             f"{path}: expected a whole Parquet file, got {files.short(error)}; delete it to make it again"
         ) from None
     if list(table.columns) != scores.COLUMNS:
         raise DataError(f"{path}: expected columns {scores.COLUMNS}, got {list(table.columns)}")
-    said = table.attrs.pop(seals.KEY, None)
-    seals.check(path, said, _digest(table))
+    seals.check(path, said, found)
     return table
 
 

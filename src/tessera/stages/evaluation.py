@@ -117,9 +117,10 @@ def _table(study: Study, scale: str, path: Path) -> pd.DataFrame:
     table, asked = summary.load(path), _runs(study, scale)
     files.check_study(path, table.attrs.get("study"), study.name)
     runs = pd.MultiIndex.from_frame(table[["model", "n_meso", "seed"]])
-    missing = [run for run in asked if run not in runs]
+    missing = [" ".join(map(str, run)) for run in asked if run not in runs]
+    missing += [solver for solver in study.solvers(scale) if solver not in set(table["model"])]
     if missing:
-        raise DataError(f"{path}: expected scores of {' '.join(map(str, missing[0]))}, found none")
+        raise DataError(f"{path}: expected scores of {missing[0]}, found none")
     return table[table["n_meso"].isna() | runs.isin(asked)].reset_index(drop=True)
 
 
