@@ -222,7 +222,8 @@ def test_a_prediction_is_a_store_of_the_schema_that_begins_with_the_truth(
         first = found[field].isel(sample=0) if sampled else found[field]
         np.testing.assert_array_equal(first[:, : start + 1], truth[field][:, : start + 1])
         assert np.isfinite(found[field]).all()
-    assert ledger.read(tmp_path / "p.json")["core_seconds"] > 0.0
+    cost = ledger.read(tmp_path / "p.json")
+    assert cost["core_seconds"] > 0.0 and cost["flop_per_frame"] > 1e6
     if sampled:
         assert found.sizes["sample"] == study.evaluation.samples
 

@@ -50,6 +50,7 @@ DEVICES = STUDY.devices  # processes of a training, each with a GPU and threads 
 # The sources that several rules depend on, what is particular stands with the rule.
 STORES = tuple(f"data/{part}" for part in ("cases", "fields", "files", "layout", "schema", "seals", "shards", "store"))
 NETWORKS = ("data", "models/__init__", "models/layers", "models/parts", "models/state")
+ROLLOUTS = ("learning/rollout", "learning/tiling", "stages/networks/forecasts", "stages/networks/prediction")
 LEARNING = (*NETWORKS, "learning", "stages/networks/training")
 SCORES = tuple(
     f"evaluation/{part}"
@@ -163,7 +164,7 @@ def prediction_sources(wildcards):
     """Name the sources that decide a model's roll-outs."""
     rival = STUDY.rivals.get(wildcards.model)
     network = LATENT_MODEL if rival is None else rival.sources
-    return source_digest(*NETWORKS, "learning/rollout", "stages/networks/prediction", *network)
+    return source_digest(*NETWORKS, *ROLLOUTS, *network)
 
 
 def images(wildcards):

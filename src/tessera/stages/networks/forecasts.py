@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import xarray as xr
+from torch.utils.flop_counter import FlopCounterMode
 
 from tessera.data import schema
 from tessera.errors import DataError
@@ -90,6 +91,17 @@ def later(forecast: Forecast, first: State, steps: int, every: int = 1) -> Itera
             name: scales[name].invert(value[0].cpu().numpy()).astype(np.float32)
             for name, value in (forecast.limits.clamp(shown) | known).items()
         }
+
+
+def operations(forecast: Forecast, first: State) -> float:
+    """Return the floating-point operations of one predicted snapshot, as torch counts them: products and their sums.
+
+    Fourier transforms are not among them, so that those of an FNO are fewer than it takes.
+    """
+    apart = forecast._replace(generator=torch.Generator().manual_seed(0))
+    with FlopCounterMode(display=False) as counter:  # the first snapshot counts what begins a roll-out, too
+        one, two = (float(counter.get_total_flops()) for _ in later(apart, first, 2))
+    return two - one
 
 
 def dataset(values: dict[str, np.ndarray], coordinates: dict[str, Any], sampled: bool) -> xr.Dataset:

@@ -18,7 +18,7 @@ from tessera.learning.frames import State, select
 from tessera.learning.frames import frames as read_frames
 from tessera.provenance import digest, file_digest, provenance
 from tessera.stages.networks import states, training
-from tessera.stages.networks.forecasts import Forecast, dataset, later, predictor, ready
+from tessera.stages.networks.forecasts import Forecast, dataset, later, operations, predictor, ready
 from tessera.stages.networks.states import Initial
 from tessera.stages.networks.training import GRID, LARGEST_SEED, SOURCES
 from tessera.study import Study
@@ -80,7 +80,7 @@ def predict(
         "scale": str(truths.attrs.get("scale", ensemble.stem)),
         "split": split,
     }
-    ledger.write(out, {"core_seconds": spent})
+    ledger.write(out, {"core_seconds": spent, "flop_per_frame": operations(forecast, first)})
     store.save_zarr(result, out)
 
 
