@@ -205,11 +205,14 @@ def export_model(
     part: Annotated[
         str, typer.Option("--part", help="advance; of a model of tokens also encode, step or decode.")
     ] = "advance",
+    cells: Annotated[
+        tuple[int, int] | None, typer.Option("--cells", help="Y X: a program of this grid alone; an FNO needs one.")
+    ] = None,
 ) -> None:
     """Write a model as a program of torch.export, from fields in SI units to fields in SI units."""
     from tessera.stages import networks
 
-    networks.export_model(checkpoint, part, out)
+    networks.export_model(checkpoint, part, out, cells)
 
 
 @app.command()

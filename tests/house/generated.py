@@ -19,6 +19,7 @@ FORMATS = REPOSITORY / "docs" / "formats.md"
 CARD = REPOSITORY / "docs" / "data.md"
 PERFORMANCE = REPOSITORY / "docs" / "performance.md"
 PREDICTING = REPOSITORY / "docs" / "predicting.md"
+MODELS = REPOSITORY / "docs" / "models.md"
 MICROSTRUCTURES = REPOSITORY / "docs" / "microstructures.md"
 STUDIES = {"demo": [], "smoke": ["smoke.yaml"], "paper": ["paper.yaml"]}
 BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
@@ -34,6 +35,7 @@ def texts() -> dict[Path, str]:
         MICROSTRUCTURES: _filled(MICROSTRUCTURES, {"statistics": _statistics()}),
         PERFORMANCE: _filled(PERFORMANCE, performance.tables()),
         PREDICTING: _filled(PREDICTING, performance.predicting()),
+        MODELS: _filled(MODELS, performance.training()),
     }
 
 

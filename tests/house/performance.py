@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md and docs/predicting.md: what `make bench` measured when it was last recorded.
+"""The tables of docs/performance.md, predicting.md and models.md: what `make bench` measured when it was last recorded.
 
 They are made from docs/performance.json; `make record` runs this module, which gathers the files of build/benchmarks.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 MEASURED, RECORD = REPOSITORY / "build" / "benchmarks", REPOSITORY / "docs" / "performance.json"
-BENCHMARKS = ("solver", "peers", "roofline", "precision", "prediction")
+BENCHMARKS = ("solver", "peers", "roofline", "precision", "prediction", "training")
 
 
 def tables() -> dict[str, str]:
@@ -36,6 +36,24 @@ def predicting() -> dict[str, str]:
         "operations": _operations(found["operations"]),
         "tiles": _tiles(found["memory"]["rows"]),
     }
+
+
+def training() -> dict[str, str]:
+    """Return the generated parts of docs/models.md by name."""
+    return {"training": _training(json.loads(RECORD.read_text(encoding="utf-8"))["training"])}
+
+
+def _training(found: dict[str, Any]) -> str:
+    head = ["Training", "Updates per second", "Waiting", "cases on disk, updates per second", "Waiting"]
+    rows = []
+    for name, row in found["memory"].items():
+        disk = found["disk"].get(name)
+        rows.append([name, *_rate(row), *(["-", "-"] if disk is None else _rate(disk))])
+    return _table(head, rows)
+
+
+def _rate(row: dict[str, float]) -> list[str]:
+    return [f"{row['updates_per_second']:.3g}", f"{100.0 * row['waiting']:.1f} %"]
 
 
 def _frames(found: dict[str, Any]) -> str:

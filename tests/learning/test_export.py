@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 import torch
 
+from tessera.data.fields import FIELDS as KNOWN
 from tessera.data.fields import HELD
 from tessera.data.scaling import Scale, Statistics
 from tessera.errors import ConfigError
@@ -24,12 +25,15 @@ STATISTICS = {
     "velocity_x": Statistics(400.0, 300.0, -500.0, 2000.0),
     "velocity_y": Statistics(1.0, 300.0, -900.0, 900.0),
     "initial_microstructure": Statistics(0.9, 0.2, 0.0, 1.0),
+    "temperature": Statistics(600.0, 300.0, 300.0, 5000.0),
+    "pressure": Statistics(5.0e9, 3.0e9, 0.0, 5.0e10),
 }
 TOKENIZER = {"downsampling": 4, "widths": [4, 6], "latent_channels": 2, "padding": "zeros", "kind": "light"}
 MAPS = {
     "convnext": {"kind": "convnext", "width": 6, "blocks": 1, "kernel": 3, "residual": True},
     "unet": {"kind": "unet", "base": 4, "last": "leaky", "padding": "zeros", "residual": False},
 }
+IMAGED = ["temperature", "pressure", "initial_microstructure"]
 PARC = {"features": 4, "widths": [4, 6], "mapping_width": 4, "integrator": "euler", "padding": "replicate"}
 
 
@@ -51,6 +55,8 @@ MODELS = {
     "tessera": tessera,
     "cnext": lambda: checkpoint("cnext", unshuffle=2, widths=[4, 6], blocks=[1, 1, 1]),
     "parcv2": lambda: checkpoint("parcv2", **PARC, statistics="pixel", correction=False),
+    "parcv1": lambda: checkpoint("parcv1", IMAGED, width=4, padding="zeros"),
+    "latentparc": lambda: checkpoint("latentparc", IMAGED, hidden=4, latent_channels=4, width=8, padding="replicate"),
 }
 
 
@@ -94,15 +100,35 @@ def test_a_program_advances_fields_as_the_model_does_at_any_size(name):
     found, content = exported(name)
     program, said = loaded(content)
     size, least = said["multiple"], said["least"]
-    for shape in ((1, least, least + size), (3, 8 * size, 12 * size)):
+    for shape in ((1, least, least + size), (3, 8 * size, 12 * size), (2, 128, 192)):
         fields = physical(found, *shape)
         answer = program(fields)
         assert_close(found, answer, predicted(found, fields, 1))
         assert all(torch.equal(answer[name], fields[name]) for name in HELD if name in fields)
-        assert float((answer["velocity_x"] - fields["velocity_x"]).abs().max()) > 0.1
+        moving = found.module.fields[-2 if found.kind in ("parcv1", "latentparc") else -1]
+    assert float((answer[moving] - fields[moving]).abs().max()) > 0.1
     assert said["takes"] == said["answers"]
-    assert said["takes"]["velocity_x"] == "m s-1"
+    assert said["takes"][moving] == KNOWN[moving].units
     assert said["checkpoint"]["cell_size"] == 1.6e-7
+
+
+def test_a_program_of_one_grid_is_all_that_an_fno_has():
+    found = checkpoint("fno", modes=[4, 4], width=4, layers=2)
+    with pytest.raises(ConfigError, match="--cells: expected the grid of the program of a model of kind fno, got none"):
+        export.saved(found, "advance")
+    program, said = loaded(export.saved(found, "advance", (24, 40)))
+    assert said["cells"] == [24, 40] and "multiple" not in said
+    fields = physical(found, 1, 24, 40)
+    assert_close(found, program(fields), predicted(found, fields, 1))
+
+
+def test_a_model_of_tokens_has_programs_of_one_grid_too():
+    found = tessera()
+    with pytest.raises(ConfigError, match="--cells: expected multiples of 4, got 24 and 30"):
+        export.saved(found, "decode", (24, 30))
+    one, any_size = (loaded(export.saved(found, "decode", cells))[0] for cells in ((24, 32), None))
+    tokens = {"velocity_x": drawn(1, 2, 6, 8)}
+    assert_close(found, one(tokens), any_size(tokens))
 
 
 @pytest.mark.parametrize("name", ["cnext", "parcv2"])

@@ -60,7 +60,7 @@ def test_the_rate_of_latents_leaks_by_a_hundredth_and_is_linear_at_the_end():
     for layer in (0, 2, 4):
         x = F.leaky_relu(net.wide[layer](x), 0.01)
     torch.testing.assert_close(net.out(x), net(drawn(2, 5, 6, 7)))
-    assert (net.dropout.share, net.inside.share) == (0.2, 0.0)
+    assert (net.dropout.rate, net.inside.rate) == (0.2, 0.0)
 
 
 def test_dropout_differs_between_the_stages_of_a_step_in_training_alone():

@@ -137,8 +137,8 @@ def test_noise_and_dropout_are_of_training_alone_and_where_they_are_published():
     assert torch.equal(seen[0], seen[1])
     assert 0.9 * NOISE < float((seen[2] - seen[0]).std().detach()) < 1.1 * NOISE
     parts = {"shape": module.shape.dropout, "rate": module.rate.dropout, "integral": module.integral.dropout}
-    assert {name: part.share for name, part in parts.items()} == dict.fromkeys(parts, 0.2)
-    assert (module.rate.inside.share, module.integral.inside.share) == (0.0, 0.2)
+    assert {name: part.rate for name, part in parts.items()} == dict.fromkeys(parts, 0.2)
+    assert (module.rate.inside.rate, module.integral.inside.rate) == (0.0, 0.2)
 
 
 def test_no_field_changes_by_more_than_one():

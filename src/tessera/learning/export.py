@@ -3,7 +3,8 @@
 A program takes fields in SI units by name, (batch, y, x), and answers them one snapshot later; scales, bounds, what
 never changes and the inflow are inside, so that feeding it its own answer is a roll-out. Of a model of tokens there
 are programs for its parts as well, which encode once, step many times and decode what is looked at. Programs take the
-means of tokens: they draw nothing.
+means of tokens: they draw nothing. A program may also be one of a single grid, and of an FNO it has to be: the waves
+that it keeps are chosen by the size.
 """
 
 import io
@@ -21,7 +22,7 @@ from tessera.learning.checkpoint import Checkpoint
 from tessera.learning.frames import bounds
 from tessera.learning.rollout import LOG_VARIANCE, Tokens, emulator, inflow, roll
 from tessera.models.dynamics import UNetMap
-from tessera.models.parc import PARCv2
+from tessera.models.fno import FNO
 from tessera.models.tessera import Tessera
 
 FORMAT = "tessera-program-1"
@@ -74,15 +75,27 @@ class Part(nn.Module):
         return answer | ({name: given[name] for name in HELD if name in answer} if self.part == "advance" else {})
 
 
-def program(checkpoint: Checkpoint, part: str) -> ExportedProgram:
+def program(checkpoint: Checkpoint, part: str, cells: tuple[int, int] | None = None) -> ExportedProgram:
     """Return a part of a model as a program, of any batch and of sizes of `LEAST` or more multiples of `multiple`.
 
     Parameters
     ----------
     checkpoint, part
         As for `Part`.
+    cells
+        Size (y, x) of the domain of a program of one state on one grid.
+
+    Raises
+    ------
+    ConfigError
+        The model has no such part, is one of a single grid and none is named, or its tokens do not divide it.
     """
     module = Part(checkpoint, part).eval().requires_grad_(False)
+    if cells is not None:
+        with torch.no_grad():
+            return torch.export.export(module, (_like(module, 1, _divided(module, cells)),))
+    if isinstance(module.model, FNO):
+        raise ConfigError(f"--cells: expected the grid of the program of a model of kind {checkpoint.kind}, got none")
     example = _example(module)
     step, batch = _step(module), Dim("batch")
     rows, columns = (step * Dim(axis, min=LEAST) if step > 1 else Dim(axis, min=LEAST) for axis in ("rows", "columns"))
@@ -95,24 +108,24 @@ def multiple(model: nn.Module) -> int:
     """Return what the sizes of a domain have to be multiples of for the programs of a model [cells]."""
     if isinstance(model, Tessera):
         return model.downsampling * (4 if any(isinstance(part, UNetMap) for part in model.modules()) else 1)
-    if isinstance(model, PARCv2):
-        return int(2 ** (len(model.arguments["widths"]) - 1))
     return int(getattr(model, "stride", 1))
 
 
-def saved(checkpoint: Checkpoint, part: str) -> bytes:
-    """Return the file of a program, a zip archive of weights as plain bytes and a graph as JSON.
+def saved(checkpoint: Checkpoint, part: str, cells: tuple[int, int] | None = None) -> bytes:
+    """Return the file of a program, a zip archive of weights as plain bytes and a graph as JSON; as for `program`.
 
     Its extra file `FACTS` says in JSON what goes in and out, in which units, on which grid, and where it comes from.
     """
     content = io.BytesIO()
-    said = json.dumps(facts(checkpoint, part), indent=1, sort_keys=True)
-    torch.export.save(program(checkpoint, part), content, extra_files={FACTS: said})
+    said = json.dumps(facts(checkpoint, part, cells), indent=1, sort_keys=True)
+    torch.export.save(program(checkpoint, part, cells), content, extra_files={FACTS: said})
     return content.getvalue()
 
 
-def facts(checkpoint: Checkpoint, part: str) -> dict[str, Any]:
+def facts(checkpoint: Checkpoint, part: str, cells: tuple[int, int] | None = None) -> dict[str, Any]:
     """Return what a user of a program must know."""
+    unit = multiple(checkpoint.module)
+    sizes = {"multiple": unit, "least": LEAST * unit} if cells is None else {"cells": list(cells)}
     units = {name: FIELDS[name].units for name in checkpoint.scales}
     tokens = {name: "1" for name in _tokens(checkpoint.module)}
     return {
@@ -120,8 +133,7 @@ def facts(checkpoint: Checkpoint, part: str) -> dict[str, Any]:
         "part": part,
         "takes": tokens if part in ("step", "decode") else units,
         "answers": tokens if part in ("encode", "step") else units,
-        "multiple": multiple(checkpoint.module),
-        "least": LEAST * multiple(checkpoint.module),
+        **sizes,
         "checkpoint": _plain(checkpoint.facts),
         "statistics": {name: one._asdict() for name, one in checkpoint.statistics.items()},
     }
@@ -147,14 +159,28 @@ def _step(module: Part) -> int:
 
 def _example(module: Part) -> Named:
     """Return an input of a part, of a size at which nothing is special."""
-    batch, step = 2, _step(module)
+    step = _step(module)
     enough = max(LEAST, -(-8 // step))
-    size = (enough * step, (enough + 1) * step)
+    return _like(module, 2, (enough * step, (enough + 1) * step))
+
+
+def _like(module: Part, batch: int, size: tuple[int, int]) -> Named:
+    """Return an input of a part, of a size in cells or in tokens."""
     if module.part in ("advance", "encode"):
         return {name: torch.full((batch, *size), scale.offset) for name, scale in module._scales.items()}
     assert isinstance(module._rolled, Tokens) and isinstance(module.model, Tessera)
     channels = module.model.step.channels
     return {name: torch.zeros(batch, channels, *size) for name in _tokens(module.model)}
+
+
+def _divided(module: Part, cells: tuple[int, int]) -> tuple[int, int]:
+    """Return a size in cells as one of what a part takes."""
+    if not isinstance(module.model, Tessera):
+        return cells
+    unit = module.model.downsampling
+    if any(size < unit or size % unit for size in cells):
+        raise ConfigError(f"--cells: expected multiples of {unit}, got {cells[0]} and {cells[1]}")
+    return cells if module.part in ("advance", "encode") else (cells[0] // unit, cells[1] // unit)
 
 
 __all__ = ["FACTS", "PARTS", "Part", "facts", "multiple", "program", "saved"]

@@ -77,6 +77,7 @@ class LatentPARC(nn.Module):
             "step": step,
         }
         self.fields, self.length, self._mean_rate = tuple(fields), step, INTEGRATORS[integrator]
+        self.stride = STRIDE
         count = len(self.fields)
         self.encoder = nn.Sequential(
             _halve(count, hidden, padding), nn.ReLU(inplace=True), _halve(hidden, latent_channels, padding)

@@ -76,7 +76,8 @@ class PointConv(nn.Conv2d):
 
     A dilation means nothing to it, but on one thread of a processor it makes torch choose oneDNN's kernels,
     which use all of AVX-512 on any make, over a product of matrices at half their speed. Of few numbers torch never
-    lets oneDNN have them, and a dilation would only make their product four times as slow.
+    lets oneDNN have them, and a dilation would only make their product four times as slow. A program that is exported
+    does without, for it would be one for many numbers or one for few.
     """
 
     FEW = 20480  # numbers, `use_mkldnn` in torch's Convolution.cpp
@@ -86,7 +87,8 @@ class PointConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, outputs, y, x) of (batch, inputs, y, x)."""
-        return F.conv2d(x, self.weight, self.bias, dilation=2 if x.device.type == "cpu" and x.numel() > self.FEW else 1)
+        dilated = x.device.type == "cpu" and not torch.compiler.is_exporting() and x.numel() > self.FEW
+        return F.conv2d(x, self.weight, self.bias, dilation=2 if dilated else 1)
 
 
 def he_(module: nn.Module, slope: float = SLOPE) -> None:

@@ -104,6 +104,7 @@ class PARCv2(nn.Module):
             "variant": variant,
         }
         self.fields, self.step, self.spacing = tuple(fields), step, spacing
+        self.stride = 2 ** (len(widths) - 1)
         self.scalars = tuple(field for field in fields if field not in VELOCITY)
         self._mean_rate, self._variant = INTEGRATORS[integrator], which
         self.differentiator = Differentiator(

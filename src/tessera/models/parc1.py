@@ -58,7 +58,7 @@ class PARCv1(nn.Module):
         if width < 4 or width % 4:
             raise ConfigError(f"width: expected a multiple of 4, got {width}")
         self.arguments: dict[str, Any] = {"fields": list(fields), "width": width, "padding": padding}
-        self.fields, self.image = tuple(fields), images[0]
+        self.fields, self.image, self.stride = tuple(fields), images[0], STRIDE
         self.evolved = tuple(name for name in fields if name != self.image)
         self.shape = ShapeUNet(2, width, padding)
         count = len(self.evolved)
@@ -233,7 +233,7 @@ def wave_map(columns: int) -> Tensor:
 
     A window's part of it is what the window's columns are given, so it is made for the domain and cut with the fields.
     """
-    return torch.linspace(-1.0, 1.0, columns)
+    return 2.0 * torch.arange(columns) / (columns - 1) - 1.0
 
 
 def he_cut_(module: nn.Module) -> None:
