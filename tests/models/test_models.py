@@ -102,6 +102,7 @@ def _tessera(module, x):
 CASES = {
     "published tokenizer": Case("tokenizer", TOKENIZER | {"kind": "published"}, fields, _tokenize),
     "light tokenizer": Case("tokenizer", TOKENIZER | {"kind": "light"}, fields, _tokenize),
+    "folding tokenizer": Case("tokenizer", TOKENIZER | {"kind": "light", "widths": [6, 8]}, fields, _tokenize),
     "convnext step": Case("latent-step", latent_step(CONVNEXT, True), tokens, _step),
     "unet step": Case("latent-step", latent_step(UNET, True), tokens, _step),
     "certain step": Case("latent-step", latent_step(CONVNEXT, False), tokens, _step),
@@ -148,6 +149,24 @@ def test_an_unknown_network_is_refused():
 def test_no_weight_is_dead(case):
     module = awake(build(case.kind, case.arguments).double(), size=case.noise)
     assert dead(module, [case.ask(module, case.samples().double())]) == []
+
+
+@ALL
+def test_convolutions_read_channels_that_lie_last(case):
+    module, otherwise = build(case.kind, case.arguments).eval(), []
+
+    def look(name):
+        def note(_, given):
+            if given[0].shape[1] > 1 and not given[0].is_contiguous(memory_format=torch.channels_last):
+                otherwise.append(name)
+
+        return note
+
+    for name, part in module.named_modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_pre_hook(look(name))
+    case.ask(module, case.samples())
+    assert otherwise == []
 
 
 @ALL

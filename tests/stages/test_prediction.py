@@ -11,6 +11,7 @@ import xarray as xr
 
 from tessera.data import ledger, schema, store
 from tessera.learning import checkpoint as checkpoints
+from tessera.models import build
 from tests.stages.tiny import commands, refused
 
 START, SNAPSHOTS = 1, 4  # of the smoke study; how far is predicted
@@ -166,6 +167,22 @@ def test_a_size_that_tokens_cannot_say_is_refused(call, finished, mine, tmp_path
     line = "x: expected a multiple of 8 cells, which make a token, got 30"
     refused(call(words(finished, "tessera/n1_s0", state, tmp_path / "p.nc")), str(state), line)
     assert call(words(finished, "cnext/n1_s0", state, tmp_path / "p.nc")) == (0, "")
+
+
+def test_a_size_that_latents_of_a_rival_cannot_say_is_refused(call, finished, mine, tmp_path):
+    old = checkpoints.load(finished / "models/cnext/n1_s0.safetensors")
+    fields = ["temperature", "pressure", "microstructure"]
+    torch.manual_seed(0)
+    module = build(
+        "latentparc", {"fields": fields, "hidden": 4, "latent_channels": 4, "width": 8, "padding": "replicate"}
+    )
+    scales, known = ({name: having[name] for name in fields} for having in (old.scales, old.statistics))
+    new = old._replace(kind="latentparc", module=module, scales=scales, statistics=known)
+    checkpoints.save(new, tmp_path / "models/latent.safetensors")
+    state = mine(lambda s: s.isel(x=slice(0, 30)))
+    line = "x: expected a multiple of 4 cells, which make a token, got 30"
+    refused(call(words(tmp_path, "latent", state, tmp_path / "p.nc")), str(state), line)
+    assert call(words(tmp_path, "latent", mine(), tmp_path / "p.nc")) == (0, "")
 
 
 def test_a_file_that_is_no_netcdf_is_refused(call, finished, tmp_path):

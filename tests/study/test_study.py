@@ -156,6 +156,21 @@ def test_a_mistake_is_one_line_with_its_key(demo, key, value, line):
     assert "\n" not in str(caught.value)
 
 
+def test_cells_that_latents_of_a_rival_cannot_say_are_refused(demo):
+    demo["rivals"]["parc"] = {
+        **{key: demo["rivals"]["cnext"][key] for key in ("meso_cases", "seeds", "training")},
+        **{"kind": "latentparc", "label": "LatentPARC", "hidden": 4, "latent_channels": 4, "width": 8},
+        **{"padding": "zeros", "autoencoder_training": demo["rivals"]["cnext"]["training"]},
+    }
+    demo["models"] = ["cnext", "parc"]
+    demo["evaluation"]["coarsening"] = []
+    demo["ensembles"]["meso"]["cells"] = [160, 242]
+    with pytest.raises(ConfigError, match="rivals.parc can say in latents of 4 along x, got 242"):
+        validate(demo, "study")
+    demo["models"] = ["cnext"]
+    validate(demo, "study")
+
+
 @pytest.mark.parametrize(("scale", "key", "value", "line"), PORES, ids=[key for _, key, _, _ in PORES])
 def test_pores_that_no_box_holds_are_refused_before_any_is_drawn(demo, scale, key, value, line):
     change(demo, f"ensembles.{scale}.microstructure.{key}", value)

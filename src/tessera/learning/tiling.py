@@ -18,7 +18,7 @@ from tessera.errors import ConfigError
 from tessera.models.layers import ChannelNorm, ConvNeXtBlock, Double
 from tessera.models.state import Latents, State, Token
 from tessera.models.tessera import Tokenizers
-from tessera.models.tokenizer import ChannelsLast, Encoder, Tokenizer
+from tessera.models.tokenizer import Encoder, Tokenizer
 
 MEMORY = 2**30  # that encoding or decoding at once may take before it is done in tiles [byte]
 SAMPLE = 4  # tokens along each side of the field that tells what a cell takes
@@ -149,7 +149,6 @@ def reach(layer: nn.Module, beyond: int = 0) -> int:  # noqa: ARG001 - all that 
 
 
 @reach.register(nn.LeakyReLU)
-@reach.register(ChannelsLast)
 @reach.register(ChannelNorm)
 def _alone(_layer: nn.Module, beyond: int = 0) -> int:
     return beyond

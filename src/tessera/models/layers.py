@@ -247,7 +247,12 @@ class ConvNeXtBlock(nn.Module):
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Return the tensor with channels last in memory."""
+    """Return (batch, channel, y, x) with channels last in memory, which convolutions of the processor like.
+
+    A single channel lies first and last; its strides are made to say last, for by them torch lays what comes of it.
+    """
+    if x.shape[1] == 1:
+        return x.contiguous()[:, 0, ..., None].movedim(-1, 1)
     return x.contiguous(memory_format=torch.channels_last)
 
 

@@ -129,7 +129,7 @@ class Tokenizer(nn.Module):
                 f"field: expected shape (batch, y, x) with y and x multiples of {self.downsampling}, "
                 f"got {tuple(field.shape)}"
             )
-        mean, log_var = self.encoder(field[:, None])
+        mean, log_var = self.encoder(channels_last(field[:, None]))
         centre, spread = self._white()
         return Token((mean - centre) / spread, log_var - 2.0 * spread.log())
 
@@ -205,12 +205,12 @@ class Encoder(nn.Module):
         return self.mean(known), log_var if self.bounds is None else log_var.clamp(*self.bounds)
 
 
-class ChannelsLast(nn.Module):
-    """Lay channels last in memory; a tensor of one channel does not say how it is laid."""
+class Fold(nn.PixelUnshuffle):
+    """Fold cells into channels, which lie last in memory: of one channel torch would lay them first."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the same numbers."""
-        return channels_last(x)
+        """Return (batch, channel, y / factor, x / factor)."""
+        return channels_last(super().forward(x))
 
 
 def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Module, nn.Module]:
@@ -222,8 +222,6 @@ def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Mod
             down.append(nn.MaxPool2d(2))
         for _ in range(1 if level < 2 else 2):
             down.append(unit(before, width, padding=padding))
-            if before == 1:
-                down.append(ChannelsLast())
             before = width
     up: list[nn.Module] = [conv(latent, widths[-1], padding=padding), nn.LeakyReLU(SLOPE, inplace=True)]
     before = widths[-1]
@@ -241,10 +239,10 @@ def _published(widths: Sequence[int], latent: int, padding: str) -> tuple[nn.Mod
 
 def _light(widths: Sequence[int], latent: int, padding: str, patch: int) -> tuple[nn.Module, nn.Module]:
     """Return a trunk that folds cells and a decoder that unfolds; two blocks per level, one on the finest."""
-    down: list[nn.Module] = [nn.PixelUnshuffle(patch), conv(patch**2, widths[0], padding=padding)]
+    down: list[nn.Module] = [Fold(patch), conv(patch**2, widths[0], padding=padding)]
     down.append(_block(widths[0], padding))
     for fine, coarse in pairwise(widths):
-        down += [nn.PixelUnshuffle(2), conv(4 * fine, coarse, 1, padding=padding)]
+        down += [Fold(2), conv(4 * fine, coarse, 1, padding=padding)]
         down += [_block(coarse, padding), _block(coarse, padding)]
     up: list[nn.Module] = [conv(latent, widths[-1], padding=padding)]
     for coarse, fine in pairwise(reversed(widths)):

@@ -36,6 +36,8 @@ class Rival(Section):
         Fields that it learns; none named: all that the meso ensemble has.
     scaling
         How its fields are scaled, see `tessera.data.scaling`.
+    unit
+        Cells per latent along each axis, which have to divide a domain; 1 for what sees cells.
     sources
         Sources of its network, an edit of which trains it anew.
     """
@@ -43,6 +45,7 @@ class Rival(Section):
     needs: ClassVar[tuple[str, ...]] = GUIDES
     sees: ClassVar[tuple[str, ...]] = ()
     scaling: ClassVar[Kind] = "standard"
+    unit: ClassVar[int] = 1
     sources: ClassVar[tuple[str, ...]] = ()
 
     label: str = Field(description="What figures and tables call it.", min_length=1, max_length=60)
@@ -154,6 +157,7 @@ class LatentPARC(Rival):
     needs = (*GUIDES, "microstructure")
     sees = (*GUIDES, "microstructure")
     scaling = "extremes"
+    unit = 4
     sources = ("models/latentparc", "models/operators", "models/parc1")
 
     kind: Literal["latentparc"] = Field(description="Kind of rival.")

@@ -117,6 +117,13 @@ class Study(Section):
                     f"{where}.cells: expected cells that tokenizer.downsampling = "
                     f"{self.tokenizer.downsampling} divides along {axis}, got {cells}"
                 )
+            for name in self.able:
+                unit = 1 if name == LATENT else self.rivals[name].unit
+                if cells % unit:
+                    raise ValueError(
+                        f"{where}.cells: expected cells that rivals.{name} can say in latents of {unit} along {axis}, "
+                        f"got {cells}"
+                    )
         if isinstance(ensemble, Simulated):
             self._check_crossing(ensemble, where)
         last = ensemble.snapshots - 1

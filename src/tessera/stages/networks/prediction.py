@@ -14,8 +14,9 @@ from tessera import journal
 from tessera.data import ledger, schema, store
 from tessera.errors import ConfigError, DataError
 from tessera.learning.checkpoint import Checkpoint
-from tessera.learning.frames import State, select
+from tessera.learning.frames import State, bounds, select
 from tessera.learning.frames import frames as read_frames
+from tessera.learning.rollout import emulator
 from tessera.provenance import digest, file_digest, provenance
 from tessera.stages.networks import states, training
 from tessera.stages.networks.forecasts import Forecast, dataset, later, operations, predictor, ready
@@ -127,7 +128,7 @@ def predict_state(
     lacking = [name for name in GRID if name not in checkpoint.facts]
     if lacking:
         raise DataError(f"{path}: expected a checkpoint that says its {lacking[0]}, got one of an older tessera")
-    unit = int(getattr(checkpoint.module, "downsampling", 1))
+    unit = emulator(checkpoint.module, bounds(checkpoint.statistics, checkpoint.scales)).unit
     initial = states.read(
         state, {name: checkpoint.statistics[name] for name in checkpoint.scales}, checkpoint.facts, unit
     )
