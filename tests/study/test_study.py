@@ -165,7 +165,7 @@ def test_cells_that_latents_of_a_rival_cannot_say_are_refused(demo):
     demo["models"] = ["cnext", "parc"]
     demo["evaluation"]["coarsening"] = []
     demo["ensembles"]["meso"]["cells"] = [160, 242]
-    with pytest.raises(ConfigError, match="rivals.parc can say in latents of 4 along x, got 242"):
+    with pytest.raises(ConfigError, match="latents of 4 along x, got 242"):
         validate(demo, "study")
     demo["models"] = ["cnext"]
     validate(demo, "study")
