@@ -257,9 +257,10 @@ def test_a_classic_netcdf_file_serves_as_well(call, finished, mine, tmp_path):
     assert said["snapshots"] == SNAPSHOTS + 1
 
 
-def test_a_checkpoint_becomes_a_program_that_predicts_the_next_snapshot(call, finished, mine, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--cells", 32, 32]])
+def test_a_checkpoint_becomes_a_program_that_predicts_the_next_snapshot(call, finished, mine, tmp_path, more):
     checkpoint, out = finished / "models/cnext/n1_s0.safetensors", tmp_path / "cnext.pt2"
-    assert call(["export-model", "--checkpoint", checkpoint, "--out", out]) == (0, "")
+    assert call(["export-model", "--checkpoint", checkpoint, "--out", out, *more]) == (0, "")
     assert call(words(finished, "cnext/n1_s0", mine(), tmp_path / "own.nc")) == (0, "")
     own = opened(tmp_path / "own.nc")
     program, scales = torch.export.load(out).module(), checkpoints.load(checkpoint).scales
