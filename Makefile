@@ -71,9 +71,14 @@ archive: environment ## Snakemake's own report of a finished study, with provena
 	@name=$$(workflow/scripts/study_name.sh config/config.yaml $(STUDY)); \
 	$(SNAKEMAKE) $(OVERLAY) --report "results/$$name/snakemake.zip"
 
+# Half of the tests by time run beside the others and are told last, for two cores; a folder that is new is with the others.
+BESIDE := tests/chaos tests/workflow tests/learning tests/evaluation
+
 test: environment ## run every test, the smoke study included
-	@echo "test: pytest, the smoke study included"
-	@python -m pytest
+	@echo "test: pytest, the smoke study included; $(BESIDE) beside the others"
+	@mkdir -p build; python -m pytest $(BESIDE) > build/test.log 2>&1 & beside=$$!; \
+	python -m pytest $(BESIDE:%=--ignore=%); others=$$?; wait $$beside; beside=$$?; cat build/test.log; \
+	exit $$((others > beside ? others : beside))
 
 test-slurm: environment ## the smoke study and its mishaps on a real Slurm, started and stopped by the test; root and Debian
 	@echo "test-slurm: a real Slurm on the loopback; installed by apt-get where it is missing"
