@@ -37,7 +37,9 @@ def seconds(copy):
     for path in folder.rglob("*.tsv"):
         name = path.relative_to(folder).parts[0].removesuffix(".tsv")
         with path.open() as table:
-            found[STAGES.get(name, name if name in STAGES.values() else "fit rival")] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
+            found[STAGES.get(name, name if name in STAGES.values() else "fit rival")] = float(
+                next(csv.DictReader(table, delimiter="\t"))["s"]
+            )
     return found
 
 

@@ -147,6 +147,18 @@ PORES = [
 ]
 
 
+UPON = {"large": ["paper"], "tuning": ["models"]}  # overlays of overlays, as they say of themselves
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIG.glob("*.yaml")))
+def test_every_file_here_is_a_study_of_its_own_name(name):
+    files = dict.fromkeys(["config", *UPON.get(name, []), name])
+    study = load([CONFIG / f"{file}.yaml" for file in files])
+    assert study.name == ("demo" if name == "config" else name)
+    for overlay in [*UPON.get(name, []), *([] if name == "config" else [name])]:
+        assert f"config/{overlay}.yaml" in (CONFIG / f"{name}.yaml").read_text()
+
+
 @pytest.mark.parametrize(("key", "value", "line"), MISTAKES, ids=[key for key, _, _ in MISTAKES])
 def test_a_mistake_is_one_line_with_its_key(demo, key, value, line):
     change(demo, key, value)
