@@ -36,10 +36,9 @@ def seconds(copy):
     found = {}
     for path in folder.rglob("*.tsv"):
         name = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        stage = STAGES.get(name, name if name in STAGES.values() else "fit rival")
         with path.open() as table:
-            found[STAGES.get(name, name if name in STAGES.values() else "fit rival")] = float(
-                next(csv.DictReader(table, delimiter="\t"))["s"]
-            )
+            found[stage] = float(next(csv.DictReader(table, delimiter="\t"))["s"])
     return found
 
 
