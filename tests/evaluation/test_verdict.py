@@ -53,6 +53,23 @@ def test_a_win_is_said():
     assert said.endswith(" (mean over 3 test cases).")
 
 
+def test_who_is_the_hardest_to_beat_of_the_others_is_said():
+    mine, theirs = sides(2.0, 3.0)
+    some = theirs | {"temperature_rmse": 1.0, "hotspot_iou": 0.0}
+    models = {
+        OURS: mine,
+        THEIRS: theirs,
+        ("cnext", 2): theirs,
+        ("fno", 2): some,
+        ("persistence", None): sides(0.0, 0.0)[0],
+    }
+    said = verdict.sentence(short(models))
+    assert said.startswith("tessera (2 meso cases) is better than PARCv2 (4 meso cases) in all of 8 headline scores ")
+    assert said.endswith(
+        "Of the other networks FNO (2 meso cases) is the hardest to beat: tessera is better in 6 of 8."
+    )
+
+
 def test_a_loss_is_said():
     assert "is better than PARCv2 (4 meso cases) in none of 8 headline" in verdict.sentence(duel(*sides(3.0, 2.0)))
 

@@ -1,4 +1,4 @@
-"""The headline scores and one honest sentence, computed from the summary and from nothing else.
+"""The headline scores and an honest sentence or two, computed from the summary and from nothing else.
 
 The claim under test is that a model which learnt from micro simulations and few meso ones, the subject, beats a rival
 trained on all of them. So the subject stands with the largest number of meso cases that is at most half of the rival's,
@@ -116,7 +116,7 @@ def duel(short: pd.DataFrame, ours: Who, theirs: Who, table: pd.DataFrame | None
 
 
 def sentence(short: pd.DataFrame) -> str:
-    """Return the verdict in one sentence, whichever way it is."""
+    """Return the verdict, whichever way it is, and which of the other networks is the hardest to beat."""
     chosen = standing(short)
     if SUBJECT not in chosen:
         return f"{figures.name(SUBJECT)} was not part of this study, so there is nothing to judge."
@@ -125,14 +125,26 @@ def sentence(short: pd.DataFrame) -> str:
     rival = next((model for model in rivals if model in {*chosen, *untrained(short)} - {SUBJECT}), None)
     if rival is None:
         return f"{figures.name(SUBJECT)} stands alone, so there is nothing to judge."
-    theirs = (rival, chosen.get(rival))
-    found = duel(short, (SUBJECT, chosen[SUBJECT]), theirs)
-    count, of = len(found.won), len(found.judged)
-    how = "all" if count == of else "none" if count == 0 else str(count)
-    return (
-        f"{_trained(SUBJECT, chosen[SUBJECT])} is better than {_trained(*theirs)} in {how} of {of} headline scores "
+    ours = (SUBJECT, chosen[SUBJECT])
+    said = (
+        f"{_trained(*ours)} is better than {_trained(rival, chosen.get(rival))} in "
+        f"{_share(duel(short, ours, (rival, chosen.get(rival))))} headline scores "
         f"(mean over {cases} test case{'s' if cases != 1 else ''})."
     )
+    others = {model: duel(short, ours, (model, count)) for model, count in chosen.items()}
+    others = {model: found for model, found in others.items() if model not in {SUBJECT, rival} and found.judged}
+    if not others:
+        return said
+    hardest = min(others, key=lambda model: len(others[model].won) / len(others[model].judged))
+    return (
+        f"{said} Of the other networks {_trained(hardest, chosen[hardest])} is the hardest to beat: "
+        f"{figures.name(SUBJECT)} is better in {_share(others[hardest])}."
+    )
+
+
+def _share(found: Duel) -> str:
+    count, of = len(found.won), len(found.judged)
+    return f"{'all' if count == of else 'none' if count == 0 else count} of {of}"
 
 
 def named(metrics: Sequence[str]) -> str:
