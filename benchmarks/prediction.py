@@ -90,9 +90,15 @@ def arguments(study: Study) -> dict[str, tuple[str, dict[str, Any]]]:
         "substeps": dynamics.transfer.substeps,
     }
     rivals = {
-        name: (rival.kind, {"fields": list(study.seen(name)), **rival.network}) for name, rival in study.rivals.items()
+        name: (rival.kind, {"fields": list(study.seen(name)), **_placed(rival.network)})
+        for name, rival in study.rivals.items()
     }
     return {"tessera": ("tessera", {"fields": fields, "tokenizer": tokens.arguments(study), "step": step})} | rivals
+
+
+def _placed(network: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a network with a width of cells where the grid would say it; any costs the same."""
+    return network | ({"spacing": 1.0} if network.get("spacing", 1.0) is None else {})
 
 
 def counted(kind: str, given: dict[str, Any], cells: list[int]) -> dict[str, float]:
@@ -219,8 +225,8 @@ def main() -> int:
     frame = solved["core_seconds"] / (scale.snapshots - 1)
     models = []
     for name, (kind, given) in built.items():
-        if name.endswith("-micro"):
-            continue  # the same network
+        if name.endswith(("-micro", "-long")):
+            continue  # the same network as without
         row = speed(kind, given, tuple(cells))
         models.append({**row, "model": name} | {"times_solver": frame / row["core_seconds"]})
     held = memory(built["tessera"][1])
