@@ -72,7 +72,7 @@ archive: environment ## Snakemake's own report of a finished study, with provena
 	$(SNAKEMAKE) $(OVERLAY) --report "results/$$name/snakemake.zip"
 
 # Half of the tests by time run beside the others and are told last, for two cores; a folder that is new is with the others.
-BESIDE := tests/chaos tests/workflow tests/learning tests/evaluation
+BESIDE := tests/chaos tests/workflow tests/learning tests/evaluation tests/models
 
 test: environment ## run every test, the smoke study included
 	@echo "test: pytest, the smoke study included; $(BESIDE) beside the others"
