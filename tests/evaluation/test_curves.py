@@ -77,12 +77,14 @@ def test_runs_of_a_model_share_its_colour_and_differ_in_dash(table):
     assert few.get_linestyle() != more.get_linestyle()
 
 
-def test_any_number_of_runs_finds_room_in_the_legend(truth):
+@pytest.mark.parametrize("said", ["CNextU-Net", "CNextU-Net by a long, long recipe of its own"])
+def test_any_number_of_runs_finds_room_in_the_legend(truth, said):
     kinds = [("tessera", 4), ("tessera", 9), ("tessera", 18)]
     kinds += [(model, n_meso) for model in ("parcv2", "cnext") for n_meso in (4, 18)]
     made = {str(run): prediction(truth, *run, 0, noise=0.1) for run in kinds}
     table = scores.table(truth, made, scale="meso", threshold=THRESHOLD, start=START)
-    both = curves.hotspots(table), curves.errors(table, ("temperature_rmse", "hotspot_area"))
+    with figures.naming({"cnext": said}):
+        both = curves.hotspots(table), curves.errors(table, ("temperature_rmse", "hotspot_area"))
     for figure, lines in zip(both, (8, 10), strict=True):
         left, bottom, right, top = box(figure)
         assert min(left, bottom) >= 0.0 and max(right, top) <= 1.0

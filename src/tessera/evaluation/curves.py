@@ -266,7 +266,8 @@ def _said(metric: str) -> str:
 
 def _legend(figure: Figure, axes: Axes, height: float = 5.6) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    columns = min(len(labels), 4)
+    room = figures.WIDTH / (0.5 + 0.066 * max(map(len, labels), default=0))  # in: a handle, and a letter of its size
+    columns = max(1, min(len(labels), 4, int(room)))
     figure.legend(handles, labels, loc="upper center", ncols=columns, bbox_to_anchor=(0.5, 1.0))
     title = 0.22 if any(one.get_title() for one in figure.axes) else 0.0
     figure.subplots_adjust(top=1.0 - (0.17 + title + 0.185 * -(-len(labels) // columns)) / height)
