@@ -79,8 +79,10 @@ COLOURS = {
     "travelling": "#5f7486",
 }
 _labels: list[Mapping[str, str]] = [{}]
-OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#332288", "#882255", "#999933", "#AA4499")
-OTHERS += ("#117733", "#CC6677", "#44AA99", "#DDCC77")
+OTHERS = (
+    *("#CC79A7", "#E69F00", "#56B4E9", "#332288", "#882255", "#999933", "#AA4499"),
+    *("#117733", "#CC6677", "#44AA99", "#DDCC77"),
+)
 
 
 class Unit(NamedTuple):
