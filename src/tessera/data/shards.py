@@ -17,7 +17,6 @@ import google_crc32c
 import numcodecs
 import numpy as np
 import xarray as xr
-import zarr.codecs
 
 LARGEST = 2**29  # bytes of the cases of a shard, unpacked
 PART = 2**18  # bytes of a part of a case, unpacked, unless one snapshot has more
@@ -48,6 +47,8 @@ def encoding(variable: xr.DataArray | xr.Variable) -> dict[str, Any]:
     """Return how a variable in shards is laid out, in the words of xarray."""
     shape = tuple(max(1, variable.sizes[name]) for name in _inner(variable))
     outer = (1,) * (variable.ndim - len(shape) - 1)
+    import zarr.codecs  # a tenth of a second, which no simulation needs
+
     packer = zarr.codecs.ZstdCodec(level=LEVEL, checksum=True)
     part = (max(1, shape[0] // parts(variable)), *shape[1:])
     return {"chunks": (*outer, 1, *part), "shards": (*outer, size(variable), *shape), "compressors": (packer,)}

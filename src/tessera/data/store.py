@@ -17,10 +17,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 import xarray as xr
-import zarr
 from xarray.backends import BackendArray
 from xarray.core import indexing
-from zarr.core.sync import sync
 
 from tessera.data import layout, seals, shards, workers
 from tessera.data.files import read_json, short, tree_digest, whole, write_json
@@ -185,6 +183,8 @@ def stream_zarr(like: xr.Dataset, cases: Iterable[xr.Dataset], manifest: Path, f
     manifest, facts
         As for `save_zarr`.
     """
+    import zarr  # a tenth of a second, which no simulation needs
+
     fields = {str(name): shards.size(axis) for name, axis in like.data_vars.items()}
     with _stored(manifest, facts) as beside, ExitStack() as opened:
         _lay_out(like, beside)
@@ -328,6 +328,7 @@ def _named(manifest: Path) -> tuple[Path, str]:
 def _alone() -> Iterator[None]:
     """Let no other thread write on when writing a store has failed: what is removed would come back."""
     import dask
+    from zarr.core.sync import sync
 
     with dask.config.set(scheduler="synchronous"):
         try:

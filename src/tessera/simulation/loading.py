@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from tessera.errors import ConfigError
 from tessera.physics import eos
+from tessera.physics.numerics import root
 from tessera.physics.strength import Strength
 from tessera.simulation import grid
 
@@ -148,7 +148,7 @@ def particle_velocity(
         highest *= 2.0
         if highest > 1e5:
             raise ConfigError(f"pressures: expected what a shock can reach, got {peak:g} Pa")
-    return float(brentq(short, 1e-3, highest, xtol=1e-6))
+    return float(root(short, 1e-3, highest, 1e-6))
 
 
 def _history(

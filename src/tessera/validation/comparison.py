@@ -42,12 +42,14 @@ def of_ensembles(micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], part: 
     snapshot the same.
     """
     found: dict[str, list[float]] = {name: [] for name in FIGURES}
-    for case in meso:
-        bulk = measures.bulk(case, velocity)
-        late = measures.late(case, part, velocity, bulk["front_speed"])
-        for name, value in (bulk | late | {"growth": measures.growth(case)}).items():
+    for case in micro:
+        for name, value in measures.front_state(case, velocity).items():
             found[name].append(value)
-    found["bulk_pressure"] = [measures.pressure(case, velocity) for case in micro]
+    speed = _spread(found["front_speed"]).mean
+    for case in meso:
+        late = measures.late(case, part, velocity, speed)
+        for name, value in (measures.bulk(case, velocity) | late | {"growth": measures.growth(case)}).items():
+            found[name].append(value)
     for case in (*micro, *meso):
         for name, value in measures.extremes(case).items():
             found[name].append(value)

@@ -13,12 +13,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq, nnls
 
 from tessera.errors import ConfigError
 from tessera.physics.eos.functions import check_positive, energy_of_temperature, gruneisen
 from tessera.physics.law import FOUR, HALF, ONE, THREE, TWO, open_function, point
+from tessera.physics.numerics import cumulative, nonnegative, root
 
 FIVE, SIX, SEVEN, NINE_EIGHTHS = (np.float32(value) for value in (5.0, 6.0, 7.0, 1.125))
 POWERS = (1, 2, 3, 4, 5, 6, 7, 8, 14)  # of the fitted isentrope, beyond the square
@@ -160,13 +159,13 @@ def linear_hugoniot(
     def shocked(x):
         return sound_speed**2 * x / (1.0 - slope * x) ** 2
 
-    def rise(x, e):
-        return shocked(x) + gruneisen * (e - 0.5 * shocked(x) * x)
+    def source(x):
+        return shocked(x) * (1.0 - 0.5 * gruneisen * x)
 
-    e = solve_ivp(rise, (0.0, x[-1]), [0.0], t_eval=x, rtol=1e-11, atol=1e-6).y[0]
-    exact = rise(x, e)
+    e = np.exp(gruneisen * x) * cumulative(lambda x: np.exp(-gruneisen * x) * source(x), x)
+    exact = source(x) + gruneisen * e
     terms = np.stack([(power + 2) * (slope * x) ** (power + 1) for power in POWERS], axis=1)
-    shares, _ = nnls(terms * (sound_speed**2 / exact)[:, None], 1.0 - sound_speed**2 * x / exact)
+    shares = nonnegative(terms * (sound_speed**2 / exact)[:, None], 1.0 - sound_speed**2 * x / exact)
     scaled = [sound_speed**2 * share * slope ** (power + 1) for power, share in zip(POWERS, shares, strict=True)]
     z = temperature / half_heat
     return LinearHugoniot(
@@ -248,7 +247,7 @@ def birch_murnaghan(
     lightest = 0.8 * cold_density
     if pushed(lightest) >= 0.0:
         raise ConfigError(f"temperature: expected one at which the solid is denser than {lightest}, got {temperature}")
-    density = brentq(pushed, lightest, cold_density, xtol=1e-12)
+    density = root(pushed, lightest, cold_density, 1e-12)
     law = law._replace(density=density)
     law = law._replace(rest_energy=float(energy_of_temperature(law, density, temperature)))
     heated, gamma = -reference_energy(law, density), gruneisen(law, density)

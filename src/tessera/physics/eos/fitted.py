@@ -13,8 +13,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.optimize import nnls
 
 from tessera.physics.eos.functions import (
     VOID_SPEED,
@@ -33,6 +31,7 @@ from tessera.physics.eos.functions import (
     tension,
 )
 from tessera.physics.law import FOUR, HALF, ONE, THREE, TWO, ZERO, point
+from tessera.physics.numerics import cumulative, nonnegative
 
 SIX, EIGHT, TWELVE, FIFTY_SIX = (np.float32(value) for value in (6.0, 8.0, 12.0, 56.0))
 CLOSE_TO_SINGULAR = 0.68  # the fit ends at this share of the compression where linear Us-up diverges
@@ -89,18 +88,14 @@ def mie_gruneisen(
     check_positive(density=density, sound_speed=sound_speed, slope=slope, gruneisen=gruneisen, temperature=temperature)
     x = np.linspace(0.0, CLOSE_TO_SINGULAR / slope, 201)[1:]
 
-    def hugoniot_pressure(x):
-        return density * sound_speed**2 * x / (1.0 - slope * x) ** 2
+    def source(x):
+        return sound_speed**2 * x / (1.0 - slope * x) ** 2 * (1.0 - 0.5 * gruneisen * x / (1.0 - x))
 
-    def rise(x, e):
-        p = hugoniot_pressure(x)
-        return p / density + gruneisen / (1.0 - x) * (e - p * x / (2.0 * density))
-
-    e = solve_ivp(rise, (0.0, x[-1]), [0.0], t_eval=x, rtol=1e-10, atol=1e-6).y[0]
-    beyond = (rise(x, e) - sound_speed**2 * x) / 1e6
+    e = cumulative(lambda x: (1.0 - x) ** gruneisen * source(x), x) / (1.0 - x) ** gruneisen
+    beyond = (source(x) + gruneisen / (1.0 - x) * e - sound_speed**2 * x) / 1e6
     terms = np.stack([3.0 * x**2, 4.0 * x**3, 8.0 * x**7], axis=1)
     weight = 1.0 / x
-    (b1, b2, b6), _ = nnls(terms * weight[:, None], beyond * weight)
+    b1, b2, b6 = nonnegative(terms * weight[:, None], beyond * weight)
     return MieGruneisen(density, sound_speed, gruneisen, temperature, *(1e6 * float(value) for value in (b1, b2, b6)))
 
 

@@ -3,10 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
-from scipy.optimize import brentq, minimize_scalar
-
 from tessera.errors import ConfigError
 from tessera.physics.eos.functions import energy_of_temperature, pressure, solid_density, tension
+from tessera.physics.numerics import root
 from tessera.physics.strength import Strength, uniaxial
 
 
@@ -37,7 +36,7 @@ def unloaded(law: Any, temperature: float | None = None) -> tuple[float, float]:
     def load(rho):
         return float(tension(law, rho, energy_of_temperature(law, rho, temperature)))
 
-    rho = brentq(load, 0.5 * rest, 1.2 * rest, xtol=1e-10)
+    rho = root(load, 0.5 * rest, 1.2 * rest, 1e-10)
     return rho, float(energy_of_temperature(law, rho, temperature))
 
 
@@ -93,7 +92,7 @@ def _behind(law: Any, strength: Strength | None, free: float, ahead: State, velo
         there = state(x)
         return _stress(law, strength, free, there.density, there.energy) - there.pressure
 
-    x = brentq(excess, 1e-9, 0.8, xtol=1e-14)
+    x = root(excess, 1e-9, 0.8, 1e-14)
     return state(x), ahead.velocity + push / x
 
 
@@ -105,7 +104,7 @@ def _yielding(law: Any, strength: Strength, ahead: State) -> tuple[State, float]
     def excess(u):
         return _stress(law, strength, ahead.density, rho, ahead.energy + 0.5 * u**2) - ahead.density * u**2 / x
 
-    u = brentq(excess, 0.0, 1e4, xtol=1e-10)
+    u = root(excess, 0.0, 1e4, 1e-10)
     return State(rho, u, ahead.energy + 0.5 * u**2, ahead.density * u**2 / x), u / x
 
 
@@ -126,7 +125,9 @@ def chapman_jouguet(products: Any, density: float, energy: float) -> tuple[State
         def excess(p):
             return pressure(products, rho, energy + 0.5 * p * x / density) - p
 
-        return rho, brentq(excess, 0.0, 1e13, xtol=1.0)
+        return rho, root(excess, 0.0, 1e13, 1.0)
+
+    from scipy.optimize import minimize_scalar
 
     x = minimize_scalar(lambda x: state(x)[1] / x, bounds=(0.1, 0.5), method="bounded", options={"xatol": 1e-9}).x
     rho, p = state(x)
