@@ -1,7 +1,7 @@
 """Measure what a step of the solver costs, how cost grows, what starting costs, and where the time goes.
 
-A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, sides, time step; a strong one, that of
-the studies, also strength, 10 equations in all. They are measured on reactive pores half-way through their collapse
+A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, conduction, sides, time step; a strong one,
+that of the studies, also strength, 10 equations in all. They are measured on reactive pores half-way through their collapse
 with every column at work. Pure hydrodynamics is a blast of 4 equations in an ideal gas. Processor time of one core
 counts. The machine is shared, so that each figure is the least of several.
 
@@ -39,7 +39,8 @@ OUT = Path(__file__).parents[1] / "build" / "benchmarks" / "solver.json"
 STUDY = load([Path(__file__).parents[1] / "config" / "config.yaml"])
 LAW, KINETICS = sections.laws(STUDY)
 STRENGTH = sections.strength(STUDY)
-VISCOSITY, PISTON, SHOCK = STUDY.material.viscosity, 1000.0, 4950.0  # [Pa s], [m/s], [m/s]
+MEDIUM = {"viscosity": STUDY.material.viscosity, "conductivity": STUDY.material.conductivity}  # [Pa s], [W/m/K]
+PISTON, SHOCK = 1000.0, 4950.0  # [m/s]
 CELL_SIZE, CFL = 3.5e-8, 0.7
 PORES = ((0.3, 0.5), (0.6, 0.25), (0.6, 0.75))  # centres (x, y), as shares of the box
 GRIDS = ((160, 256), (320, 480))
@@ -55,7 +56,7 @@ from tessera.physics.strength import Strength
 from tessera.simulation import run
 from tessera.simulation.loading import Piston
 law, kinetics = eos.LinearHugoniot(**{LAW}), reaction.OneStep(**{KINETICS})
-run.simulate(np.ones((8, 16)), law=law, reaction=kinetics, strength=Strength(), viscosity={VISCOSITY},
+run.simulate(np.ones((8, 16)), law=law, reaction=kinetics, strength=Strength(), **{MEDIUM},
              loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=2, interval=1e-13)
 """
 LARGE = """
@@ -66,7 +67,7 @@ from tessera.physics.strength import Strength
 from tessera.simulation import run
 from tessera.simulation.loading import Piston
 law, kinetics = eos.LinearHugoniot(**{LAW}), reaction.OneStep(**{KINETICS})
-run.simulate(np.ones((320, 480)), law=law, reaction=kinetics, strength=Strength(), viscosity={VISCOSITY},
+run.simulate(np.ones((320, 480)), law=law, reaction=kinetics, strength=Strength(), **{MEDIUM},
              loading=Piston({PISTON}), cell_size={CELL_SIZE}, snapshots=38, interval=1e-14)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
@@ -121,7 +122,7 @@ def collapsing(cells: tuple[int, int], precision: str, strength: Strength | None
 
 def studied(state: np.ndarray, **more: Any) -> run.Flow:
     """Return a flow with all that the studies ask for; open on the left, every column is at work."""
-    options: dict[str, Any] = {"viscosity": VISCOSITY, "sides": OPEN}
+    options: dict[str, Any] = {**MEDIUM, "sides": OPEN}
     kinetics = more.pop("kinetics", KINETICS)
     options |= {"cell_size": CELL_SIZE, "cfl": CFL} | more
     return run.Flow(state, LAW, kinetics, **options)
@@ -193,13 +194,15 @@ def parts(precision: str) -> dict[str, float]:
     pure = state.copy()  # without products no species moves
     pure[4], pure[5:] = pure[0], 0.0
     whole, settled = clocked(studied(state.copy()))
-    thin, thin_settled = clocked(studied(state.copy(), viscosity=0.0))
-    lean, lean_settled = clocked(studied(pure, viscosity=0.0, kinetics=inert))
-    moved, plain = thin - thin_settled, lean - lean_settled
+    insulated, insulated_settled = clocked(studied(state.copy(), conductivity=0.0))
+    thin, thin_settled = clocked(studied(state.copy(), conductivity=0.0, viscosity=0.0))
+    lean, lean_settled = clocked(studied(pure, conductivity=0.0, viscosity=0.0, kinetics=inert))
+    viscous, moved, plain = insulated - insulated_settled, thin - thin_settled, lean - lean_settled
     return {
         "sweeps of 4 equations": plain,
         "three species": moved - plain,
-        "viscosity": whole - settled - moved,
+        "viscosity": viscous - moved,
+        "conduction": whole - settled - viscous,
         "chemistry, checks": settled,
         "whole": whole,
     }
@@ -296,7 +299,7 @@ def _filled(script: str) -> str:
     words = {
         "LAW": LAW._asdict(),
         "KINETICS": KINETICS._asdict(),
-        "VISCOSITY": VISCOSITY,
+        "MEDIUM": MEDIUM,
         "PISTON": PISTON,
         "CELL_SIZE": CELL_SIZE,
     }
@@ -330,7 +333,7 @@ def case(name: str, scale: Scale) -> dict[str, Any]:
         law=LAW,
         reaction=KINETICS,
         strength=STRENGTH,
-        viscosity=VISCOSITY,
+        **MEDIUM,
         loading=Piston(PISTON),
         cell_size=scale.cell_size,
         snapshots=scale.snapshots,

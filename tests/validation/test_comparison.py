@@ -14,7 +14,7 @@ from tests.validation import flows
 
 def compared(**more):
     cases = [flows.meso(radius=lambda time, k=k: (100.0 + 20.0 * k) * time + 1e-6, **more) for k in range(4)]
-    return comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)
+    return comparison.of_ensembles(cases, cases, cases[0], flows.PART, flows.VELOCITY)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_sample_agrees_if_the_mean_is_near_or_the_ensemble_holds_it(agreeing):
 def test_a_sample_within_a_wide_ensemble_agrees_though_its_mean_is_far():
     sizes = (0.0, 0.0, 0.0, 7e-6)
     cases = [flows.meso(radius=lambda time, size=size: np.full(time.size, size)) for size in sizes]
-    row = comparison.of_ensembles(cases, cases, flows.PART, flows.VELOCITY)["samples"]["meso"]["hot"][0]
+    row = comparison.of_ensembles(cases, cases, cases[0], flows.PART, flows.VELOCITY)["samples"]["meso"]["hot"][0]
     assert (row["near"], row["inside"], row["agrees"]) == (False, True, True)
 
 

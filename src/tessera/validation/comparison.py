@@ -24,13 +24,17 @@ class Spread(NamedTuple):
         return self.low <= value <= self.high
 
 
-def of_ensembles(micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], part: Part, velocity: float) -> dict:
+def of_ensembles(
+    micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], block: xr.Dataset, part: Part, velocity: float
+) -> dict:
     """Return all that is compared, as plain values for JSON.
 
     Parameters
     ----------
     micro, meso
         Cases with fields (time, y, x).
+    block
+        A case without pores, fed by an inlet that prescribes its velocity alone.
     part
         Where the pores of the meso cases are, ((x0, x1), (y0, y1)), as shares of the box.
     velocity
@@ -45,6 +49,7 @@ def of_ensembles(micro: Sequence[xr.Dataset], meso: Sequence[xr.Dataset], part: 
     for case in micro:
         for name, value in measures.front_state(case, velocity).items():
             found[name].append(value)
+    found["inflow_temperature"] = [measures.inlet(block, velocity)["inflow_temperature"]]
     speed = _spread(found["front_speed"]).mean
     for case in meso:
         late = measures.late(case, part, velocity, speed)

@@ -2,8 +2,8 @@
 
 The bulk is read along the lower and upper edge of the meso box, where there are no pores: between the contact, the
 plane of matter that began at the inlet, and the front. Its pressure falls there by a twentieth as waves of release come
-from the pores, and they slow the front; both are read in the micro box, before the front meets the pore. What has burnt
-is the inside of the hotspots late in a case.
+from the pores, and they slow the front; both are read in the micro box, before the front meets the pore. Matter that an
+inlet overheats is read in a block without pores. What has burnt is the inside of the hotspots late in a case.
 """
 
 import numpy as np
@@ -75,17 +75,28 @@ def bulk(case: xr.Dataset, velocity: float) -> dict[str, float]:
     level = front.plateau(edges["pressure"].values)
     places = metrics.mean_defined(front.positions(edges["pressure"].values, level, x), axis=-1)
     inside: dict[str, list[np.ndarray]] = {"temperature": [], "velocity_x": []}
-    fed = []
     for n in range(EARLY[0], min(EARLY[1], time.size - 1) + 1):
         contact = velocity * time[n]
         behind = (x > contact + APART) & (x < places[n] - APART)
         for name, found in inside.items():
             found.append(edges[name].values[n][:, behind].ravel())
-        fed.append(edges["temperature"].values[n][:, x < contact - APART].ravel())
+    return {"bulk_temperature": _median(inside["temperature"]), "contact_speed": _median(inside["velocity_x"])}
+
+
+def inlet(block: xr.Dataset, velocity: float) -> dict[str, float]:
+    """Return the temperature [K] of matter that has been fed.
+
+    Parameters
+    ----------
+    block
+        Fields (time, y, x) of a case without pores.
+    velocity
+        Particle velocity at the inlet [m/s].
+    """
+    temperature, x, time = block["temperature"].values, block["x"].values, block["time"].values
+    snapshots = range(EARLY[0], min(EARLY[1], time.size - 1) + 1)
     return {
-        "bulk_temperature": _median(inside["temperature"]),
-        "inflow_temperature": _median(fed),
-        "contact_speed": _median(inside["velocity_x"]),
+        "inflow_temperature": _median([temperature[n][:, x < velocity * time[n] - APART].ravel() for n in snapshots])
     }
 
 
@@ -158,4 +169,4 @@ def _median(parts: list[np.ndarray]) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-__all__ = ["bulk", "extremes", "front_state", "growth", "hotspots", "late"]
+__all__ = ["bulk", "extremes", "front_state", "growth", "hotspots", "inlet", "late"]
