@@ -69,10 +69,11 @@ def test_an_account_that_forgets_a_side_misses_bounds(monkeypatch):
 
 
 def test_the_material_of_the_pore_is_that_of_the_preset(tmp_path):
-    """But for the conductivity, which the case names."""
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump({"material": "hmx-9.5gpa"}))
     study = load([CONFIG / "config.yaml", path])
     law, kinetics = sections.laws(study)
-    asked = materials.Body(law, kinetics, study.material.viscosity, 0.0, sections.strength(study), study.material.spall)
-    assert asked == materials.BURNING._replace(conductivity=0.0)
+    what = study.material
+    strength = sections.strength(study)
+    asked = materials.Body(law, kinetics, what.viscosity, what.conductivity, strength, what.spall)
+    assert asked == materials.BURNING

@@ -14,14 +14,14 @@ from tessera.study.reading import merge
 KEY = "preset"
 PRESETS: dict[str, dict[str, Any]] = {
     # HMX at a particle velocity of 1000 m/s. Calibrated: heat_limit and half_heat (temperatures of the bulk and of what
-    # has burnt), ln_z (half the rate of Henson and Smilowitz: temperatures of hotspots), viscosity (areas that hardly
-    # depend on the cells up to the ignition; what burns grows by the diffusion of the scheme).
+    # has burnt), ln_z and conductivity (late ignition, then growth: a third of the rate of Henson and Smilowitz, and the
+    # flame that no cell resolves), viscosity (areas that hardly depend on the cells up to the ignition).
     "hmx-9.5gpa": {
-        "eos": {"kind": "linear-hugoniot", "density": 1900.0, "heat_limit": 1650.0, "half_heat": 70.0},
+        "eos": {"kind": "linear-hugoniot", "density": 1900.0, "heat_limit": 1565.0, "half_heat": 80.0},
         "products": None,
-        "reaction": {"kind": "one-step", "ln_z": 28.65, "activation": 149.0e3, "heat": 5.8576e6},
+        "reaction": {"kind": "one-step", "ln_z": 28.18, "activation": 149.0e3, "heat": 5.8576e6},
         "viscosity": 0.05,
-        "conductivity": 0.0,
+        "conductivity": 15.0,
         "strength": {"yield_stress": 0.26e9, "modulus": 10.0e9, "melting": {"kind": "kraut-kennedy"}},
         "spall": 0.0,
     },

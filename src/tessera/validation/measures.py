@@ -2,7 +2,7 @@
 
 The bulk is read along the lower and upper edge of the meso box, where there are no pores: between the contact, the
 plane of matter that began at the inlet, and the front. Its pressure falls there by a twentieth as waves of release come
-from the pores, and they slow the front; both are read in the micro box, before the front meets the pore. Matter that an
+from the pores, and they slow the front; both are read along the edges of the micro box, before they come. Matter that an
 inlet overheats is read in a block without pores. What has burnt is the inside of the hotspots late in a case.
 """
 
@@ -15,7 +15,7 @@ from tessera.validation.published import THRESHOLDS
 
 EDGE = 0.04  # share of the rows on either side that the bulk is read from
 APART, NEAR = 1.0e-6, 2.0e-7  # distance kept from contact and front, at the edges and early [m]
-FIRST = 1  # snapshot before the front meets a pore of the micro box; the edges feel none of it until the next
+FIRST = 1  # snapshot of the micro box until the next of which no edge feels the pore
 EARLY = (3, 9)  # snapshots between which the bulk is read
 GROWING = (22, 27)  # snapshots between which burnt radii are compared
 BURNT = 2500.0  # temperature above which a cell is inside a burnt hotspot [K]
@@ -41,7 +41,7 @@ def hotspots(case: xr.Dataset, snapshots: tuple[int, ...]) -> dict[str, np.ndarr
 
 
 def front_state(case: xr.Dataset, velocity: float) -> dict[str, float]:
-    """Return the pressure behind the front [Pa] and its speed [m/s] before it meets the pore of a micro case.
+    """Return the pressure behind the front [Pa] and its speed [m/s], early along the edges of a micro case.
 
     Parameters
     ----------
@@ -50,10 +50,11 @@ def front_state(case: xr.Dataset, velocity: float) -> dict[str, float]:
     velocity
         Particle velocity at the inlet [m/s].
     """
-    values, x, time = case["pressure"].values[: FIRST + 2], case["x"].values, case["time"].values
+    values = case["pressure"].isel(y=_edges(case)).values[: FIRST + 2]
+    x, time = case["x"].values, case["time"].values
     places = front.positions(values, front.plateau(values[FIRST : FIRST + 1]), x)
     inside = (x > velocity * time[FIRST] + NEAR) & (x < metrics.mean_defined(places[FIRST]) - NEAR)
-    run = np.diff(places[FIRST:, _edges(case)], axis=0)[0]
+    run = np.diff(places[FIRST:], axis=0)[0]
     return {
         "bulk_pressure": _median([values[FIRST][:, inside].ravel()]),
         "front_speed": float(np.nanmedian(run) / (time[FIRST + 1] - time[FIRST])) if np.isfinite(run).any() else np.nan,

@@ -17,7 +17,7 @@ SIZE, DIAMETER, PLACE = (2.8e-6, 8.96e-6), 1.26e-6, 2.8e-6  # of the upper half 
 TIMES = (1.03e-9, 1.55e-9, 2.06e-9, 2.6e-9, 3.27e-9)
 CELLS = (70e-9, 35e-9, 17.5e-9)
 WITHIN = 0.05
-THICK = BURNING._replace(viscosity=0.1)
+THICK = BURNING._replace(viscosity=0.1, conductivity=30.0)
 BODIES = ((THICK, True), (BURNING, False), (BURNING._replace(conductivity=0.0), False))  # held to `WITHIN` or told
 
 
