@@ -123,6 +123,17 @@ def test_the_bound_is_never_below_the_temperature(material, x, e):
     assert eos.temperature_bound(material.law, rho, e) >= T - 1e-12 * abs(T)
 
 
+@every_material
+@few
+@given(x=st.floats(-2.0, 1.0), e=st.floats(0.0, 2e7))
+def test_the_near_temperature_is_the_temperature_to_six_digits(material, x, e):
+    rho = state(material, x, 0.0)[0]
+    T = eos.temperature(material.law, rho, e)
+    assert eos.near_temperature(material.law, rho, e) == pytest.approx(
+        T, rel=2e-6, abs=0.01
+    )  # near zero there is no matter
+
+
 @numba.njit(error_model="numpy")
 def bounds(law, rho, e):
     return np.array([eos.temperature_bound(law, rho[i], e[i]) for i in range(rho.size)])

@@ -19,11 +19,11 @@ from numba.core.dispatcher import Dispatcher
 
 from tessera.physics import eos
 from tessera.physics.strength import Strength
-from tessera.simulation import chemistry, faces, flow, grid, primitives, riemann, run, scheme
+from tessera.simulation import chemistry, conduction, faces, flow, grid, primitives, riemann, run, scheme
 from tests.physics.materials import BIRCH, LINEAR
 from tests.simulation.flows import HMX, INERT, OPEN, TARVER, WALL
 
-MODULES = (chemistry, faces, flow, grid, primitives, riemann, scheme)
+MODULES = (chemistry, conduction, faces, flow, grid, primitives, riemann, scheme)
 ARITHMETIC = r"\bv(?:add|sub|mul|div|sqrt|fn?m(?:add|sub)\d+)"
 PACKED, SCALAR = re.compile(ARITHMETIC + r"p[sd]\b.*%[yz]mm"), re.compile(ARITHMETIC + r"s[sd]\b|\bvp?gather")
 LABEL, JUMP = re.compile(r"^(\.?L?\w+):"), re.compile(r"\bj\w+\s+(\.?L?\w+)")
@@ -128,16 +128,17 @@ def test_every_loop_over_a_row_is_a_vector(monkeypatch, precision):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_every_loop_over_a_row_is_a_vector_with_strength_and_tension(monkeypatch, precision):
-    more = {"strength": Strength(), "spall": 1e8}
-    called, lost = stepped(monkeypatch, HMX, TARVER, precision, of_law=False, **more)
-    assert called >= {"tension_row", "stress_row", "strain_row", "shear_row", "shear_faces", "yield_row"}
+    more = {"strength": Strength(), "spall": 1e8, "conductivity": 1.0}
+    called, lost = stepped(monkeypatch, LINEAR, TARVER, precision, of_law=False, **more)
+    hot = {"tension_row", "stress_row", "strain_row", "shear_row", "shear_faces", "yield_row"}
+    assert called >= hot | {"heat_row", "spread_row"}
     assert lost == {}
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=[*LAWS])
 def test_every_law_in_use_is_a_vector(monkeypatch, law):
-    called, lost = stepped(monkeypatch, law, INERT, "float32", of_law=True)
-    assert called >= {"pressure_row", "survey_row"}
+    called, lost = stepped(monkeypatch, law, INERT, "float32", of_law=True, conductivity=1e-3)
+    assert called >= {"pressure_row", "survey_row", "heat_row"}
     assert lost == {}
 
 

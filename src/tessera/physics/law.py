@@ -29,11 +29,12 @@ THREE = np.float32(3.0)
 FOUR = np.float32(4.0)
 
 
-def open_function(stub: Callable) -> Any:
+def open_function(stub: Callable, *, serves: bool = False) -> Any:
     """Turn a stub into a function with one body per type of its first argument.
 
-    Bodies join by `@name.register`, as for `functools.singledispatch`. From Python the arguments
-    broadcast and are of double precision; in a kernel they are scalars of the kernel's precision.
+    Bodies join by `@name.register`, as for `functools.singledispatch`; where a stub `serves`, it is the body of all
+    other types. From Python the arguments broadcast and are of double precision; in a kernel they are scalars of the
+    kernel's precision.
     """
     bodies = singledispatch(stub)
 
@@ -51,7 +52,7 @@ def open_function(stub: Callable) -> Any:
     def choose(law, *arguments):  # noqa: ARG001
         if isinstance(law, (types.NamedTuple, types.NamedUniTuple)):
             body = bodies.dispatch(law.instance_class)
-            return None if body is stub else body
+            return None if body is stub and not serves else body
         return None
 
     return function

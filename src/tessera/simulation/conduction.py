@@ -1,10 +1,10 @@
 """Heat conduction between dense cells, explicit and conservative."""
 
-from tessera.physics.eos import at_burnt, temperature
+from tessera.physics.eos import at_burnt, near_temperature
 from tessera.physics.law import ZERO, kernel, point, row_kernel
 from tessera.physics.reaction import burnt
-from tessera.simulation.grid import ENERGY, PERIODIC, RHO
-from tessera.simulation.primitives import primitives
+from tessera.simulation.grid import ENERGY, PERIODIC, RHO, U, V
+from tessera.simulation.primitives import motion_row
 
 
 @kernel
@@ -20,38 +20,59 @@ def conduct(state, law, medium, share, columns, kinds, line, heat):
     line
         Row (14, x) to write to.
     heat
-        Temperatures (y, x) to write to [K]; 0 where matter is too thin to conduct.
+        Temperatures (y, x + 2) to write to [K], a column more at either end; 0 where matter is too thin to conduct.
     """
     rows = state.shape[1]
     for j in range(rows):
-        primitives(law, medium, state, j, columns, 1, 2, 0, False, line, 0)
-        for i in range(columns):
-            rho, e = line[RHO, i], line[ENERGY, i]
-            here = at_burnt(law, burnt(rho, state[4, j, i], state[5, j, i], state[6, j, i]))
-            heat[j, i] = temperature(here, rho, e) if rho > medium.solid else ZERO * rho
+        rho, e = line[RHO, :columns], line[ENERGY, :columns]
+        motion_row(
+            medium,
+            state[0, j, :columns],
+            state[1, j, :columns],
+            state[2, j, :columns],
+            state[3, j, :columns],
+            rho,
+            line[U, :columns],
+            line[V, :columns],
+            e,
+        )
+        inside = heat[j, 1 : columns + 1]
+        heat_row(law, medium.solid, state[4:7, j, :columns], rho, e, inside)
+        ring = kinds[0] == PERIODIC
+        heat[j, 0] = inside[columns - 1] if ring else inside[0]
+        heat[j, columns + 1] = inside[0] if ring else inside[columns - 1]
     for j in range(rows):
         below, above = j - 1, j + 1
         if kinds[2] == PERIODIC:
             below, above = below % rows, above % rows
         spread_row(
             share,
-            heat[max(below, 0), :columns],
-            heat[j, :columns],
-            heat[min(above, rows - 1), :columns],
-            kinds[0] == PERIODIC,
+            heat[max(below, 0), 1 : columns + 1],
+            heat[j, : columns + 2],
+            heat[min(above, rows - 1), 1 : columns + 1],
             state[3, j, :columns],
         )
 
 
 @row_kernel
-def spread_row(share, below, here, above, ring, energy):
-    """Add to the energy of a row of cells what flows in from their neighbours; sums are ordered to keep mirrors."""
-    last = here.size - 1
-    for i in range(here.size):
-        before = here[i - 1] if i > 0 else (here[last] if ring else here[i])
-        behind = here[i + 1] if i < last else (here[0] if ring else here[i])
-        across = step(here[i], below[i]) + step(here[i], above[i])
-        energy[i] += share * ((step(here[i], before) + step(here[i], behind)) + across)
+def heat_row(law, solid, reacting, rho, e, heat):
+    """Write the temperature of a row of cells, none where matter is thinner than `solid`."""
+    for i in range(heat.size):
+        here = at_burnt(law, burnt(rho[i], reacting[0, i], reacting[1, i], reacting[2, i]))
+        T = near_temperature(here, rho[i], e[i])
+        heat[i] = T if rho[i] > solid else ZERO * T
+
+
+@row_kernel
+def spread_row(share, below, here, above, energy):
+    """Add to the energy of a row of cells what flows in from their neighbours; sums are ordered to keep mirrors.
+
+    `here` has a cell more at either end.
+    """
+    for i in range(energy.size):
+        along = step(here[i + 1], here[i]) + step(here[i + 1], here[i + 2])
+        across = step(here[i + 1], below[i]) + step(here[i + 1], above[i])
+        energy[i] += share * (along + across)
 
 
 @point

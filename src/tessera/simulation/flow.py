@@ -119,7 +119,7 @@ class Flow:
         self._line = np.zeros((grid.WIDTH, columns), state.dtype)
         self._notes = np.zeros((2, columns), state.dtype)
         self._wrong = np.zeros(columns, np.uint8)
-        self._heat = np.zeros(state.shape[1:] if conductivity > 0.0 else (1, 1), state.dtype)
+        self._heat = np.zeros((state.shape[1], columns + 2) if conductivity > 0.0 else (1, 1), state.dtype)
         cold = float(eos.temperature(law, solid, 0.0)) if conductivity > 0.0 else 0.0
         self._heat_capacity = STRESSED * solid * float(eos.heat_capacity(law, solid, cold)) if cold > 0.0 else np.inf
         self._owed = 0.0

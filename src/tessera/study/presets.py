@@ -14,7 +14,7 @@ from tessera.study.reading import merge
 KEY = "preset"
 PRESETS: dict[str, dict[str, Any]] = {
     # HMX at a particle velocity of 1000 m/s. Calibrated: heat_limit and half_heat (temperatures of the bulk and of what
-    # has burnt), ln_z and conductivity (late ignition, then growth: a third of the rate of Henson and Smilowitz, and the
+    # has burnt), ln_z and conductivity (late ignition and growth: a third of the rate of Henson and Smilowitz, and the
     # flame that no cell resolves), viscosity (areas that hardly depend on the cells up to the ignition).
     "hmx-9.5gpa": {
         "eos": {"kind": "linear-hugoniot", "density": 1900.0, "heat_limit": 1565.0, "half_heat": 80.0},

@@ -2,8 +2,8 @@
 
 The bulk is read along the lower and upper edge of the meso box, where there are no pores: between the contact, the
 plane of matter that began at the inlet, and the front. Its pressure falls there by a twentieth as waves of release come
-from the pores, and they slow the front; both are read along the edges of the micro box, before they come. Matter that an
-inlet overheats is read in a block without pores. What has burnt is the inside of the hotspots late in a case.
+from the pores, and they slow the front; both are read along the edges of the micro box, before they come. Matter that
+an inlet overheats is read in a block without pores. What has burnt is the inside of the hotspots late in a case.
 """
 
 import numpy as np

@@ -34,6 +34,7 @@ from tessera.physics.eos.functions import (
     energy_of_temperature,
     gruneisen,
     heat_capacity,
+    near_temperature,
     pressure,
     solid_density,
     solid_fraction,
@@ -43,9 +44,10 @@ from tessera.physics.eos.functions import (
     temperature_bound,
     tension,
 )
-from tessera.physics.law import FOUR, HALF, ONE, TWO, ZERO, point
+from tessera.physics.law import FOUR, HALF, ONE, THREE, TWO, ZERO, point
 
-FIVE, SIX = np.float32(5.0), np.float32(6.0)
+FIVE, SIX, SEVEN, NINE, TWELVE, SIXTEEN = (np.float32(value) for value in (5.0, 6.0, 7.0, 9.0, 12.0, 16.0))
+SIXTY, HUNDRED_TWENTY = np.float32(60.0), np.float32(120.0)
 SLACK = np.float32(1.003)  # keeps a bound of the temperature above it, whatever single precision does to an energy [1]
 NEAR = np.float32(0.1)  # z below which w + sqrt(2 w) is a bound within 2 % [1]
 FROZEN = np.float32(1e-8)  # least heat over C_inf x half_heat that a temperature is sought for [1]
@@ -150,6 +152,40 @@ def _temperature_bound(law, rho, e):
     return scale * SLACK * _reduced_bound(heat + law.stored / (law.half_heat * law.heat_limit))
 
 
+@point
+def _log(t):
+    """Return log(1 + t) for t > -1/2, small or large: eighths of it by the series of the inverse hyperbolic tangent."""
+    for _ in range(3):
+        t = t / (ONE + math.sqrt(ONE + t))
+    s = t / (TWO + t)
+    s2 = s * s
+    return SIXTEEN * s * (ONE + s2 * (ONE / THREE + s2 * (ONE / FIVE + s2 * (ONE / SEVEN + s2 / NINE))))
+
+
+@point
+def _exp(y):
+    """Return exp(y) for y of some units: the fourth power of Pade's of a quarter."""
+    y = y / FOUR
+    y2 = y * y
+    even, odd = HUNDRED_TWENTY + TWELVE * y2, y * (SIXTY + y2)
+    root = (even + odd) / (even - odd)
+    square = root * root
+    return square * square
+
+
+def _near_temperature(law, rho, e):
+    """Take two steps of Newton's from the bound, with logarithm and exponential by arithmetic."""
+    dense = max(rho, law.density)
+    squeeze = dense / law.unit_density
+    scale = _exp(law.soft * (ONE - ONE / squeeze) + law.hard * _log(squeeze - ONE)) * law.half_heat
+    heat = (e - reference_energy(law, dense)) / (scale * law.heat_limit)
+    w = max(heat + law.stored / (law.half_heat * law.heat_limit), FROZEN)
+    z = _reduced_bound(w)
+    for _ in range(2):
+        z -= (z - _log(z) - w) * (ONE + z) / z
+    return scale * z
+
+
 def _energy_of_temperature(law, rho, T):
     dense = max(rho, law.density)
     scale = _theta(law, dense) * law.half_heat
@@ -187,6 +223,7 @@ for _kind in COMPLETE:
     energy.register(_kind, _energy)
     temperature.register(_kind, _temperature)
     temperature_bound.register(_kind, _temperature_bound)
+    near_temperature.register(_kind, _near_temperature)
     energy_of_temperature.register(_kind, _energy_of_temperature)
     heat_capacity.register(_kind, _heat_capacity)
     gruneisen.register(_kind, _gruneisen)
