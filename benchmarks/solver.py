@@ -1,9 +1,9 @@
 """Measure what a step of the solver costs, how cost grows, what starting costs, and where the time goes.
 
-A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, conduction, sides, time step; a strong one,
-that of the studies, also strength, 10 equations in all. They are measured on reactive pores half-way through their collapse
-with every column at work. Pure hydrodynamics is a blast of 4 equations in an ideal gas. Processor time of one core
-counts. The machine is shared, so that each figure is the least of several.
+A complete step has 7 equations, the HMX of the studies, chemistry, viscosity, conduction, sides, time step; a strong
+one, that of the studies, also strength, 10 equations in all. They are measured on reactive pores half-way through their
+collapse with every column at work. Pure hydrodynamics is a blast of 4 equations in an ideal gas. Processor time of one
+core counts. The machine is shared, so that each figure is the least of several.
 
 Writes build/benchmarks/solver.json; fails where a limit is passed.
 """
