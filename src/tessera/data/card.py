@@ -10,8 +10,8 @@ SUMMARY = (
 )
 SOURCE = (
     "Solver of tessera: compressible Euler equations of one fluid, a solid with void closure, MUSCL-Hancock and HLLC, "
-    "viscosity, strength, kinetics. Unless the study names another, the material is the calibrated hmx-9.5gpa: a "
-    "linear Hugoniot, yield and melting, one Arrhenius step."
+    "viscosity, heat conduction, strength, kinetics. Unless the study names another, the material is the calibrated "
+    "hmx-9.5gpa: a linear Hugoniot, yield and melting, one Arrhenius step, an effective conductivity."
 )
 LICENCE = "CC-BY-4.0"
 LIMITS = (
