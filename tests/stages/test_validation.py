@@ -65,7 +65,7 @@ def test_a_quick_comparison_is_written_and_its_cases_are_kept(tmp_path, caplog):
     assert 8.5e9 < said["figures"]["bulk_pressure"]["value"] < 9.6e9  # coarse cells smear the front
     assert 480.0 < said["figures"]["bulk_temperature"]["value"] < 510.0
     areas = [row["mean"] for row in said["samples"]["meso"]["hot"]]
-    assert areas == sorted(areas) and areas[0] > 0.0
+    assert all(area > 0.0 for area in areas)  # which need not grow: coarse hotspots go out
     text = page.read_text()
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "old" not in text
     assert "3 micro and 3 meso cases" in text
