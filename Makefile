@@ -133,6 +133,8 @@ storm: environment ## 320 random designs over all laws, each valid or refused in
 validate: environment ## the solver against published simulations, as docs/validation.md, in a quarter of an hour
 	@echo "validate: docs/validation.md, its figure and numbers"
 	@tessera validate config/config.yaml config/validation.yaml --results results/validation --out docs/validation.md --dask 2
+	@tessera vary config/config.yaml config/validation.yaml --changes config/changes/validation.yaml \
+	  --results results/sensitivity --out docs/validation.md --dask 2
 
 verify: environment ## the solver against exact and published values, as docs/verification.md, in minutes
 	@echo "verify: docs/verification.md, its figures and numbers"

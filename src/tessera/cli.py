@@ -291,6 +291,22 @@ def validate(
 
 
 @app.command()
+def vary(
+    files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
+    changes: Annotated[Path, typer.Option("--changes", help="Groups of changes, such as config/changes/validation.yaml.")],
+    results: Annotated[Path, typer.Option("--results", help="Folder for the simulations; whole cases are kept.")],
+    out: Annotated[Path, typer.Option("--out", help="Page in Markdown; sensitivity.json beside it.")],
+    dask: Dask = None,
+) -> None:
+    """Change what a study assumes, one thing at a time, and tell what it does to hotspots."""
+    from tessera.data import workers
+    from tessera.stages import sensitivity
+
+    with workers.hired(dask):
+        sensitivity.vary(files, changes, results, out)
+
+
+@app.command()
 def status(results: Results, as_json: AsJson = False) -> None:
     """Tell what of a study is done, running and failed, and how long is left."""
     from tessera.stages import status as about

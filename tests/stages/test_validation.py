@@ -54,7 +54,7 @@ def test_a_quick_study_has_the_same_boxes(tmp_path):
 def test_a_quick_comparison_is_written_and_its_cases_are_kept(tmp_path, caplog):
     caplog.set_level(logging.INFO, "tessera")
     page = tmp_path / "page.md"
-    page.write_text(f"Before.\n{validation.BEGIN}old\n{validation.END}\nAfter.\n")
+    page.write_text(f"Before.\n{validation.BEGIN.format('validation')}old\n{validation.END}\nAfter.\n")
     for kept in (0, 6):
         caplog.clear()
         validation.validate(study(tmp_path), tmp_path / "results", page, quick=True)

@@ -34,7 +34,7 @@ def joined(shard: Path) -> Path:
 
 def kept(shard: Path, case: int, key: str) -> xr.Dataset | None:
     """Return a finished case, in memory and without the dimension `case`; None where none is whole and of its key."""
-    for path, read in ((place(shard, case), _alone), (joined(shard), _among)):
+    for path, read in ((place(shard, case), _alone), (joined(shard), among)):
         if path.is_file():
             try:
                 found = read(path, case)
@@ -114,7 +114,7 @@ def _alone(path: Path, _case: int) -> xr.Dataset:
     return store.open_netcdf(path)
 
 
-def _among(path: Path, case: int) -> xr.Dataset | None:
+def among(path: Path, case: int) -> xr.Dataset | None:
     """Return a case out of a joined file, as its own file would have it."""
     with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False, cache=False) as file:
         rows = np.flatnonzero(file["case"].values == case)

@@ -21,7 +21,7 @@ from tessera.study.microstructures import Population
 from tessera.validation import comparison, measures, page
 from tessera.validation.published import SAMPLES
 
-BEGIN, END = "<!-- generated: validation -->\n", "<!-- end -->"
+BEGIN, END = "<!-- generated: {} -->\n", "<!-- end -->"
 COARSER, FEW = 4, 3  # cells that a quick one makes one of, along each direction; its cases
 BLOCK = 4  # cells across of a block in which nothing changes across
 log = logging.getLogger("tessera")
@@ -65,7 +65,7 @@ def validate(study: Study, results: Path, out: Path, *, quick: bool = False) -> 
     } | compared
     said = f"{numbers['micro']} micro and {numbers['meso']} meso cases, {spent:.0f} core-seconds."
     found = provenance(study.name, content["material"], ("physics", "simulation", "validation"))
-    _fill(out, page.tables(compared, said))
+    fill(out, "validation", page.tables(compared, said))
     files.write_json(out.with_suffix(".json"), json.loads(json.dumps(content | {"provenance": found})))
     page.draw(compared, out.with_suffix(".png"))
     agreeing = sum(one["agrees"] for one in compared["figures"].values())
@@ -160,14 +160,15 @@ def _each(manifest: Path) -> Iterator[xr.Dataset]:
         yield together.isel(case=case).load()
 
 
-def _fill(path: Path, tables: str) -> None:
-    """Put tables between the marks of a page; make one where there is none."""
-    text = path.read_text(encoding="utf-8") if path.exists() else BEGIN + END
-    before, begin, rest = text.partition(BEGIN)
+def fill(path: Path, name: str, tables: str) -> None:
+    """Put tables between the marks of a page that bear a name; make a page where there is none."""
+    mark = BEGIN.format(name)
+    text = path.read_text(encoding="utf-8") if path.exists() else mark + END
+    before, begin, rest = text.partition(mark)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise DataError(f"{path}: expected the marks {BEGIN.strip()} and {END}, got none")
+        raise DataError(f"{path}: expected the marks {mark.strip()} and {END}, got none")
     files.write_text(path, before + begin + tables + end + after)
 
 
-__all__ = ["quickened", "validate"]
+__all__ = ["fill", "quickened", "validate"]

@@ -289,8 +289,15 @@ def validate(content: Mapping[str, Any], where: str) -> Study:
     return validated(Study, rivals.expanded(presets.expanded(content, where), where), where)
 
 
-def load(paths: Sequence[Path]) -> Study:
-    """Read a study file and the overlays laid over it, in this order.
+def load(paths: Sequence[Path], change: Mapping[str, Any] | None = None, said: str = "") -> Study:
+    """Read a study file and the overlays laid over it, in this order, and lay a change over them.
+
+    Parameters
+    ----------
+    paths
+        Files.
+    change, said
+        One more overlay, and how a message calls it.
 
     Raises
     ------
@@ -300,4 +307,7 @@ def load(paths: Sequence[Path]) -> Study:
     content: dict[str, Any] = {}
     for path in paths:
         content = merge(content, presets.expanded(places.opened(read(path), path), str(path)))
-    return validate(content, ", ".join(map(str, paths)))
+    where = ", ".join(map(str, paths))
+    if change is None:
+        return validate(content, where)
+    return validate(merge(content, presets.expanded(change, said)), f"{where}, {said}")

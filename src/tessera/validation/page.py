@@ -1,6 +1,6 @@
 """The comparison as tables in Markdown and as one figure, the only place of it that converts units."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,39 @@ def tables(compared: Mapping[str, Any], said: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sensitivities(groups: Sequence[Mapping[str, Any]]) -> str:
+    """Return tables of what changes do to hotspots, relative to the study as it is.
+
+    Parameters
+    ----------
+    groups
+        As `tessera.stages.sensitivity` keeps them: `scale`, `cases`, `snapshots`, `unchanged` and `changes`, each with
+        areas and temperatures per snapshot.
+    """
+    lines: list[str] = []
+    for group in groups:
+        numbers, at = (_listed(group[key]) for key in ("cases", "snapshots"))
+        kind = "case" if len(group["cases"]) == 1 else "cases"
+        lines += [f"{group['scale'].capitalize()} {kind} {numbers}, at snapshots {at}:", ""]
+        lines += ["| Change | Area above 875 K | Mean temperature |", "|" + " --- |" * 3]
+        for name, each in group["changes"].items():
+            apart = [_apart(each[key], group["unchanged"][key]) for key in ("hot", "temperature")]
+            lines.append(f"| {name} | {apart[0]} | {apart[1]} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _apart(values: Sequence[float], expected: Sequence[float]) -> str:
+    """Return relative differences in percent; where nothing was, there is none to tell."""
+    parts = [f"{round(100.0 * (a / b - 1.0)):+d}" if b > 0.0 else "-" for a, b in zip(values, expected, strict=True)]
+    return ", ".join(parts) + " %"
+
+
 def draw(compared: Mapping[str, Any], path: Path) -> None:
     """Write areas and temperatures of both scales, the published sample over the ensemble, as PNG and PDF."""
     with figures.styled():
@@ -83,4 +116,4 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return YES[row["agrees"]] + "".join(f", {name}" for name in ("near", "inside") if row[name])
 
 
-__all__ = ["draw", "tables"]
+__all__ = ["draw", "sensitivities", "tables"]
