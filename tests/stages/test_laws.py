@@ -122,6 +122,6 @@ def test_a_case_says_the_particle_velocity_of_its_loading_and_is_run_with_it(loa
         np.testing.assert_allclose(made.particle_velocity, velocity, rtol=2e-3)
         assert float(made.temperature[:, 0].max()) == pytest.approx(320.0, abs=0.01)
         assert float(made.velocity_x[:, -1].max()) > 0.65 * velocity
-        assert float(made.pressure.min()) < 0.0
+        assert -5e8 <= float(made.pressure.min()) < 0.0
         np.testing.assert_allclose(made.inflow_mass[:, 0], 0.0)
     assert not list(tmp_path.glob("*.checkpoint"))

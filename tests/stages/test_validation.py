@@ -64,8 +64,14 @@ def test_a_quick_comparison_is_written_and_its_cases_are_kept(tmp_path, caplog):
     assert said["figures"].keys() == FIGURES.keys()
     assert 8.5e9 < said["figures"]["bulk_pressure"]["value"] < 9.6e9  # coarse cells smear the front
     assert 480.0 < said["figures"]["bulk_temperature"]["value"] < 510.0
-    areas = [row["mean"] for row in said["samples"]["meso"]["hot"]]
-    assert all(area > 0.0 for area in areas)  # which need not grow: coarse hotspots go out
+    areas, warm = (
+        {scale: [row["mean"] for row in said["samples"][scale][name]] for scale in SAMPLES}
+        for name in ("hot", "temperature")
+    )
+    assert areas["micro"][:4] == sorted(areas["micro"][:4]) and areas["micro"][3] > 3.0 * areas["micro"][0]
+    assert warm["micro"][3] > 2500.0  # four snapshots of a pore that ignites
+    assert areas["meso"][1] > areas["meso"][0] > 0.0  # the front meets more pores, whose coarse hotspots then go out
+    assert warm["meso"] == sorted(warm["meso"], reverse=True)
     text = page.read_text()
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "old" not in text
     assert "3 micro and 3 meso cases" in text
