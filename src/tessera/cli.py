@@ -293,7 +293,9 @@ def validate(
 @app.command()
 def vary(
     files: Annotated[list[Path], typer.Argument(help="Study file and overlays, in this order.")],
-    changes: Annotated[Path, typer.Option("--changes", help="Groups of changes, such as config/changes/validation.yaml.")],
+    changes: Annotated[
+        Path, typer.Option("--changes", help="Groups of changes, such as config/changes/validation.yaml.")
+    ],
     results: Annotated[Path, typer.Option("--results", help="Folder for the simulations; whole cases are kept.")],
     out: Annotated[Path, typer.Option("--out", help="Page in Markdown; sensitivity.json beside it.")],
     dask: Dask = None,

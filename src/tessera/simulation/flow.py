@@ -9,7 +9,7 @@ from tessera.errors import ConfigError, ValidityError
 from tessera.physics import eos
 from tessera.physics.law import kernel, of_precision
 from tessera.physics.strength import Strength
-from tessera.simulation import chemistry, conduction, grid, scheme
+from tessera.simulation import chemistry, conduction, grid, merging, scheme
 from tessera.simulation.primitives import Medium
 
 AHEAD = 6  # columns beyond the last that moves
@@ -156,6 +156,7 @@ class Flow:
             self.passed,
         )
         self.steps += 1
+        merging.merge(self.state, self._columns, self._medium.floor)
         self._conduct(dt, last=self.time + dt >= until)
         self.time += dt
         self._fastest = self._settle(dt)
