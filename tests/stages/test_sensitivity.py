@@ -31,7 +31,7 @@ def vary(folder, **group):
 @pytest.mark.parametrize(
     ("group", "line"),
     [
-        ({"cases": [16]}, "groups.0.cases: expected numbers below 16, got 16"),
+        ({"cases": [48]}, "groups.0.cases: expected numbers below 48, got 48"),
         ({"snapshots": [6, 20]}, "groups.0.snapshots: expected numbers below 20, got 20"),
         ({"cases": [3, 3]}, "cases: .*each once"),
         ({"scale": "nano"}, "scale: expected 'micro' or 'meso', got 'nano'"),
