@@ -68,10 +68,7 @@ def root(function: Callable[[float], float], low: float, high: float, tolerance:
 
 
 def nonnegative(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the coefficients (k,), none below zero, whose sum of `terms` (n, k) is the nearest to `values` (n,).
-
-    A term is nought or far above the smallest number: coefficients of others would overflow.
-    """
+    """Return the coefficients (k,), none below zero, whose sum of `terms` (n, k) is the nearest to `values` (n,)."""
     count = terms.shape[1]
     found, free = np.zeros(count), np.zeros(count, bool)
     least = 10.0 * EPSILON * count * np.abs(terms).sum(axis=0).max() * max(np.abs(values).max(), 1.0)
