@@ -1,6 +1,7 @@
 """Changes of a study, one at a time: what is refused, what the table says, what is kept."""
 
 import logging
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from tessera.data import files
 from tessera.errors import ConfigError
 from tessera.stages import sensitivity
+from tessera.validation import page
 
 CONFIG = Path(__file__).parents[2] / "config"
 COARSE = {
@@ -46,6 +48,17 @@ def test_changes_that_make_no_cases_are_one_line_before_any_is_simulated(tmp_pat
     assert not (tmp_path / "results").exists() and not (tmp_path / "page.md").exists()
 
 
+def test_hotspots_that_go_out_or_never_were_have_no_difference():
+    group = {
+        "scale": "micro",
+        "cases": [3],
+        "snapshots": [6, 9],
+        "unchanged": {"hot": [0.0, 0.2], "temperature": [nan, 1e3]},
+    }
+    out = {"hot": [0.1, 0.0], "temperature": [900.0, nan]}
+    assert "| cold | -, -100 % | -, - % |" in page.sensitivities([group | {"changes": {"cold": out}}])
+
+
 @pytest.mark.slow
 def test_the_table_says_what_each_change_does_and_keeps_what_was_simulated(tmp_path, caplog):
     caplog.set_level(logging.INFO, "tessera")
@@ -62,7 +75,7 @@ def test_the_table_says_what_each_change_does_and_keeps_what_was_simulated(tmp_p
     group = files.read_json(tmp_path / "sensitivity.json")["groups"][0]
     assert group["changes"]["as it is"]["hot"] == group["unchanged"]["hot"]
     assert group["changes"]["no reaction"]["temperature"][-1] < group["unchanged"]["temperature"][-1]
-    page = (tmp_path / "page.md").read_text()
-    assert "Micro cases 3 and 5, at snapshots 6 and 9:" in page
-    assert "| as it is | +0, +0 % | +0, +0 % |" in page
-    assert "| cells half as wide |" in page
+    text = (tmp_path / "page.md").read_text()
+    assert "Micro cases 3 and 5, at snapshots 6 and 9:" in text
+    assert "| as it is | +0, +0 % | +0, +0 % |" in text
+    assert "| cells half as wide |" in text

@@ -79,8 +79,9 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _apart(values: Sequence[float], expected: Sequence[float]) -> str:
-    """Return relative differences in percent; where nothing was, there is none to tell."""
-    parts = [f"{round(100.0 * (a / b - 1.0)):+d}" if b > 0.0 else "-" for a, b in zip(values, expected, strict=True)]
+    """Return relative differences in percent; where nothing was, or is, hot, there is none to tell."""
+    known = [a / b if b > 0.0 else np.nan for a, b in zip(values, expected, strict=True)]
+    parts = [f"{round(100.0 * (share - 1.0)):+d}" if np.isfinite(share) else "-" for share in known]
     return ", ".join(parts) + " %"
 
 
