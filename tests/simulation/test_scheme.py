@@ -225,6 +225,20 @@ def test_a_shear_flow_decays_and_heats_as_its_viscosity_says():
     np.testing.assert_allclose(heat, expected, atol=0.03 * expected.max())
 
 
+def test_the_matter_of_a_sparse_cell_slows_as_its_viscosity_says():
+    """As of dense matter from a third of its density on; what is thinner slows as matter of that third would."""
+    n, dx, speed, viscosity, end = 50, 2e-8, 10.0, 0.05, 5e-10
+    k = np.pi / (n * dx)
+    for share in (0.7, 0.4, 0.1):  # without sound, in short steps
+        state = grid.at_rest(np.full((4, n), share), HMX, np.float64)
+        wave = speed * np.cos(k * (np.arange(n) + 0.5) * dx)
+        state[2] = state[0] * wave
+        state[3] += 0.5 * state[0] * wave**2
+        box = until(flow(state, sides=(WALL, WALL, OPEN), viscosity=viscosity, cell_size=dx, cfl=0.05), end)
+        rate = viscosity / (1891.0 * max(share, 1.0 / 3.0)) * k**2
+        assert np.abs(box.state[2] / box.state[0] / (wave * np.exp(-rate * end)) - 1.0).max() < 0.01, share
+
+
 def test_momentum_changes_only_at_walls():
     state = grid.at_rest(pore(24, 60, (12.0, 40.0), 5.0), HMX, np.float64)
     state[:, :, 20:32] = conserved((12, SHOCKED.density, 1000.0, SHOCKED.energy), rows=24)

@@ -18,7 +18,9 @@ CAREFUL_STEPS, CAREFUL = 5, 0.2  # the first steps are a fifth as long
 SPREAD = 0.2  # largest viscosity x time step / (density x cell size^2), and the same of heat
 RARELY, GENTLE = 8, 0.05  # heat flows after as many steps, or as large a part of its largest step
 SLOWEST = 0.05  # least share of the Courant step that viscosity or conduction may ask for
-THIN, FLOOR, STRESSED, UNDERDENSE, STRONG = 0.02, 5e-5, 0.9, 0.5, 0.98  # shares of the solid's density
+THIN, FLOOR, UNDERDENSE, STRONG = 0.02, 5e-5, 0.5, 0.98  # shares of the solid's density
+DENSE = 0.9  # share of the solid's density, above which matter conducts heat, and for which time steps are reckoned
+VISCOUS = 1.0 / 3.0  # share of the solid's density: the least whose viscous stress the time step of dense matter stands
 SIDES = (grid.FED, grid.OPEN, grid.WALL)
 
 
@@ -108,7 +110,10 @@ class Flow:
         least = -spall - (2.0 / 3.0 * strength.yield_stress if strength is not None else 0.0)
         coldest = min(0.0, float((state[3] / state[0]).min())) if solid > 0.0 and np.all(state[0] > 0.0) else 0.0
         self._medium = Medium(
-            *map(self._real, (floor, THIN * solid, STRESSED * solid, spall, least, min(coldest, 0.0)))
+            *map(
+                self._real,
+                (floor, THIN * solid, max(VISCOUS * solid, floor), DENSE * solid, spall, least, min(coldest, 0.0)),
+            )
         )
         self._inlet = inlet if callable(inlet) else None
         self._fed = np.zeros(grid.WIDTH, state.dtype) if inlet is None or callable(inlet) else inlet
@@ -121,7 +126,7 @@ class Flow:
         self._wrong = np.zeros(columns, np.uint8)
         self._heat = np.zeros((state.shape[1], columns + 2) if conductivity > 0.0 else (1, 1), state.dtype)
         cold = float(eos.temperature(law, solid, 0.0)) if conductivity > 0.0 else 0.0
-        self._heat_capacity = STRESSED * solid * float(eos.heat_capacity(law, solid, cold)) if cold > 0.0 else np.inf
+        self._heat_capacity = DENSE * solid * float(eos.heat_capacity(law, solid, cold)) if cold > 0.0 else np.inf
         self._owed = 0.0
         self._species = 3 if np.any(state[grid.Conserved.A] != state[grid.Conserved.RHO]) else 0
         self._feed()
@@ -218,7 +223,7 @@ class Flow:
             fastest = max(fastest, float(abs(self._fed[grid.U]) + self._fed[grid.SOUND]))
         courant = careful * self.cfl * self.cell_size / fastest
         limits = {"viscous": np.inf, "conductive": np.inf}
-        square = SPREAD * self.cell_size**2 * max(STRESSED * self._solid, 1e-300)
+        square = SPREAD * self.cell_size**2 * max(DENSE * self._solid, 1e-300)
         if self.viscosity > 0.0:
             limits["viscous"] = square / self.viscosity
         if self.conductivity > 0.0:

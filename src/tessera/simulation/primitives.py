@@ -29,8 +29,10 @@ class Medium(NamedTuple):
         Least divisor of a density [kg/m3].
     thin
         Density below which cells are void and the reconstruction is constant [kg/m3].
+    viscous
+        Density below which cells carry viscous stress only in proportion to it [kg/m3].
     solid
-        Density above which cells transmit viscous stress, and conduct heat [kg/m3].
+        Density above which cells conduct heat [kg/m3].
     spall
         Tension that opens a void [Pa].
     least
@@ -41,6 +43,7 @@ class Medium(NamedTuple):
 
     floor: float
     thin: float
+    viscous: float
     solid: float
     spall: float
     least: float

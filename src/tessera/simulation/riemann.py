@@ -62,15 +62,17 @@ def upwind_row(mass, before, behind, flux):
 
 @row_kernel
 def viscous_row(limit, thick, shear, rl, ul, vl, rr, ur, vr, normal, across, energy):
-    """Add the viscous stress of each face between two cells that are both denser than `limit`.
+    """Add the viscous stress of each face, as much of it as the thinner of its cells can carry.
 
     The stress is (4/3, 1) viscosity / cell size times the jump of the velocity (through, along) the face;
-    `thick` and `shear` hold those two factors [Pa s/m]. The energy follows, so that it is conserved.
+    `thick` and `shear` hold those two factors [Pa s/m]. Where a cell is thinner than `limit` [kg/m3] the stress is
+    less in proportion, so that a step slows no cell faster than one of that density. The energy follows, so that it
+    is conserved.
     """
     for i in range(normal.size):
-        solid = (rl[i] > limit) & (rr[i] > limit)
-        pull = thick * (ur[i] - ul[i]) if solid else ZERO * limit
-        drag = shear * (vr[i] - vl[i]) if solid else ZERO * limit
+        share = min(min(rl[i], rr[i]), limit) / limit
+        pull = share * thick * (ur[i] - ul[i])
+        drag = share * shear * (vr[i] - vl[i])
         normal[i] -= pull
         across[i] -= drag
         energy[i] -= HALF * (pull * (ul[i] + ur[i]) + drag * (vl[i] + vr[i]))

@@ -115,7 +115,7 @@ def fluxes(medium, thick, shear, left, i, cells_left, a, right, k, cells_right, 
         )
     if thick > ZERO:
         viscous_row(
-            medium.solid,
+            medium.viscous,
             thick,
             shear,
             cells_left[RHO, a : a + n],
