@@ -1,5 +1,6 @@
 """Verdicts: what agrees, what is near, what lies inside the ensemble; and how they are shown."""
 
+import itertools
 import math
 import re
 from copy import deepcopy
@@ -33,6 +34,29 @@ def test_what_is_undefined_does_not_agree():
     assert not FIGURES["growth"].agrees(math.nan)
     assert FIGURES["bulk_temperature"].agrees(517.0)
     assert not FIGURES["bulk_temperature"].agrees(517.1)
+
+
+def test_the_chance_to_go_beyond_is_that_of_all_orders():
+    """Of two ours and three theirs, by counting the places that ours can take."""
+    orders = list(itertools.combinations(range(5), 2))
+    for beyond in range(3):
+        counted = sum(set(range(5 - beyond, 5)) <= set(ours) for ours in orders)
+        assert comparison.chance(beyond, 2, 3) == pytest.approx(counted / len(orders))
+    assert comparison.chance(1, 60, 134) == pytest.approx(60 / 194)
+
+
+def test_cases_beyond_an_extreme_are_counted(agreeing):
+    assert agreeing["figures"]["velocity_lowest"]["beyond"] == 0
+    assert "beyond" not in agreeing["figures"]["growth"]
+    cases = [flows.meso(radius=lambda time, k=k: (100.0 + 20.0 * k) * time + 1e-6) for k in range(4)]
+    for fast in cases[:2]:
+        fast["velocity_x"][-1, 0, 0] = -1996.0
+    found = comparison.of_ensembles(cases[1:], cases, cases[0], flows.PART, flows.VELOCITY)["figures"]
+    lowest = found["velocity_lowest"]
+    assert (lowest["cases"], lowest["beyond"], lowest["agrees"]) == (7, 3, False)
+    assert found["velocity_highest"]["beyond"] == 0
+    said = page.tables(comparison.of_ensembles(cases[1:], cases, cases[0], flows.PART, flows.VELOCITY), "Said.")
+    assert f"| 134 | 3 of 7 | {100.0 * lowest['chance']:.0f} % |" in said
 
 
 def test_a_sample_agrees_if_the_mean_is_near_or_the_ensemble_holds_it(agreeing):

@@ -1,5 +1,6 @@
 """Measures of an ensemble beside the published figures, with a verdict on each."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -42,8 +43,8 @@ def of_ensembles(
 
     Returns
     -------
-    `figures`, by name with `mean`, `low`, `high` of the cases and `agrees`; `samples`, by scale and quantity, per
-    snapshot the same.
+    `figures`, by name with `mean`, `low`, `high` of the cases and `agrees`, extremes also with how many cases are
+    `beyond` and the `chance` of that; `samples`, by scale and quantity, per snapshot the same.
     """
     found: dict[str, list[float]] = {name: [] for name in FIGURES}
     for case in micro:
@@ -63,10 +64,22 @@ def of_ensembles(
         worst = {"pressure_highest": max, "velocity_highest": max, "velocity_lowest": min}.get(name)
         value = worst(values) if worst else _spread(values).mean
         figures[name] = {**_spread(values)._asdict(), "value": value, "agrees": FIGURES[name].agrees(value)}
+        theirs = FIGURES[name].simulations
+        if theirs is not None:
+            beyond = sum(not FIGURES[name].agrees(each) for each in values)
+            figures[name] |= {"cases": len(values), "beyond": beyond, "chance": chance(beyond, len(values), theirs)}
     return {
         "figures": figures,
         "samples": {"micro": _sampled(micro, SAMPLES["micro"]), "meso": _sampled(meso, SAMPLES["meso"])},
     }
+
+
+def chance(beyond: int, ours: int, theirs: int) -> float:
+    """Return how likely as many cases of ours, or more, go beyond the worst of theirs, all drawn alike.
+
+    The worst `beyond` of all are then ours: each in turn is, with a probability of ours left over all left.
+    """
+    return math.prod((ours - k) / (ours + theirs - k) for k in range(beyond))
 
 
 def _sampled(cases: Sequence[xr.Dataset], sample: Sample) -> dict[str, list[dict[str, Any]]]:
@@ -94,4 +107,4 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(float(known.mean()), float(low), float(high))
 
 
-__all__ = ["Part", "Spread", "of_ensembles"]
+__all__ = ["Part", "Spread", "chance", "of_ensembles"]

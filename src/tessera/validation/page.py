@@ -35,6 +35,12 @@ def tables(compared: Mapping[str, Any], said: str) -> str:
             f"| {figure.quantity} | {real} | {value} {unit} ({spread}) | {YES[here['agrees']]} | "
             f"{figure.source} [{figure.tag}] |"
         )
+    lines += ["", "| Extreme | Published of | Cases here beyond it | As many or more by chance |", "|" + " --- |" * 4]
+    for name, figure in FIGURES.items():
+        here = compared["figures"][name]
+        if figure.simulations is not None:
+            beyond = f"{here['beyond']} of {here['cases']}"
+            lines.append(f"| {figure.quantity} | {figure.simulations} | {beyond} | {100.0 * here['chance']:.0f} % |")
     for scale_name, sample in SAMPLES.items():
         rows = compared["samples"][scale_name]
         lines += ["", f"{sample.name}, and the mean here with 10 to 90 % of the cases:", ""]

@@ -29,6 +29,8 @@ class Figure(NamedTuple):
         How far beyond the range still agrees, in the unit.
     source, tag
         Where it comes from; V or D.
+    simulations
+        Of how many the range is that of the worst cell; none where it is no extreme.
     """
 
     quantity: str
@@ -38,6 +40,7 @@ class Figure(NamedTuple):
     slack: float
     source: str
     tag: str
+    simulations: int | None = None
 
     def agrees(self, value: float) -> bool:
         """Whether a value lies in the range or within the slack of it."""
@@ -81,9 +84,9 @@ FIGURES = {
     "front_speed": Figure("speed of the front", "m/s", 4950.0, 4950.0, 0.02 * 4950.0, "MLD", "D"),
     "contact_speed": Figure("speed of the contact", "m/s", 1000.0, 1000.0, 20.0, "PARCtorch", "V"),
     "growth": Figure("growth of the burnt radius", "m/s", 130.0, 130.0, 0.3 * 130.0, "MLD, snapshots 22 to 27", "D"),
-    "pressure_highest": Figure("highest pressure", "Pa", 0.0, 69.72e9, 0.0, "LatentPARC", "V"),
-    "velocity_lowest": Figure("lowest velocity along x", "m/s", -1995.0, 0.0, 0.0, "LatentPARC", "V"),
-    "velocity_highest": Figure("highest velocity along x", "m/s", 0.0, 7184.0, 0.0, "LatentPARC", "V"),
+    "pressure_highest": Figure("highest pressure", "Pa", 0.0, 69.72e9, 0.0, "LatentPARC", "V", 134),
+    "velocity_lowest": Figure("lowest velocity along x", "m/s", -1995.0, 0.0, 0.0, "LatentPARC", "V", 134),
+    "velocity_highest": Figure("highest velocity along x", "m/s", 0.0, 7184.0, 0.0, "LatentPARC", "V", 134),
 }
 
 SAMPLES = {

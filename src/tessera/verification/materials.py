@@ -28,7 +28,7 @@ class Body(NamedTuple):
 
 
 WARM = eos.LAWS["linear-hugoniot"](1900.0, 2901.0, 2.058, 1.1, 300.0, heat_limit=1565.0, half_heat=80.0)
-BURNING = Body(WARM, reaction.OneStep(28.18, 149e3, 5.8576e6), 0.05, 15.0, STRENGTH)
+BURNING = Body(WARM, reaction.OneStep(28.18, 149e3, 5.8576e6), 0.04, 14.0, STRENGTH)
 
 
 def constant_heat(heat: float) -> eos.LinearHugoniot:
