@@ -1,5 +1,7 @@
 """A case from its pores to its fields: mirrored, refused, stopped where its equations end, averaged."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,17 @@ def test_a_signal_beyond_all_measure_is_named():
     state[grid.Conserved.MX, 1, 6] = 1891.0 * 2e6
     with pytest.raises(ValidityError, match=r"case 0: time 0 s, cell \(y, x\) = \(1, 6\): expected"):
         flow(state)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_loading_the_kernels_leaves_the_garbage_collector_as_it_was(collecting):
+    was = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        run._compile(lambda solid: fed(solid), lambda box: run.fields(box.state, HMX))
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_a_viscosity_that_would_never_end_is_refused():
