@@ -76,7 +76,10 @@ def test_a_shock_that_meets_a_free_surface_leaves_tension_only_where_it_is_allow
             viscosity=0.05,
             cell_size=3.5e-8,
         )
-        until(box, 4.2e-10)
-        lowest.append(run.fields(box.state, HMX, spall=spall).pressure.min())
+        pressures = []
+        while box.time < 5e-10:
+            box.advance(5e-10)
+            pressures.append(run.fields(box.state, HMX, spall=spall).pressure.min())
+        lowest.append(min(pressures))
     assert lowest[0] == 0.0
     assert -0.5e9 <= lowest[1] < -1e8
