@@ -15,12 +15,13 @@ from tessera.simulation.primitives import Medium
 AHEAD = 6  # columns beyond the last that moves
 MOVING = 1e-6  # slowest velocity that counts as motion [m/s]
 CAREFUL_STEPS, CAREFUL = 5, 0.2  # the first steps are a fifth as long
-SPREAD = 0.2  # largest viscosity x time step / (density x cell size^2), and the same of heat
+SPREAD = 0.2  # largest conductivity x time step / (heat capacity x cell size^2)
+SLIDE = 3.0 / 8.0  # largest viscosity x time step / (density x cell size^2), of the matter that viscosity slows fastest
 RARELY, GENTLE = 8, 0.05  # heat flows after as many steps, or as large a part of its largest step
 SLOWEST = 0.05  # least share of the Courant step that viscosity or conduction may ask for
 THIN, FLOOR, UNDERDENSE, STRONG = 0.02, 5e-5, 0.5, 0.98  # shares of the solid's density
-DENSE = 0.9  # share of the solid's density, above which matter conducts heat, and for which time steps are reckoned
-VISCOUS = 1.0 / 3.0  # share of the solid's density: the least whose viscous stress the time step of dense matter stands
+DENSE = 0.9  # share of the solid's density, above which matter conducts heat
+VISCOUS = 1.0 / 3.0  # share of the solid's density, below which viscous stress is less in proportion
 SIDES = (grid.FED, grid.OPEN, grid.WALL)
 
 
@@ -223,17 +224,17 @@ class Flow:
             fastest = max(fastest, float(abs(self._fed[grid.U]) + self._fed[grid.SOUND]))
         courant = careful * self.cfl * self.cell_size / fastest
         limits = {"viscous": np.inf, "conductive": np.inf}
-        square = SPREAD * self.cell_size**2 * max(DENSE * self._solid, 1e-300)
         if self.viscosity > 0.0:
-            limits["viscous"] = square / self.viscosity
+            density = max(VISCOUS * self._solid, 1e-300)
+            limits["viscous"] = SLIDE * self.cell_size**2 * density / self.viscosity
         if self.conductivity > 0.0:
             limits["conductive"] = SPREAD * self.cell_size**2 * self._heat_capacity / self.conductivity
         kind = min(limits, key=lambda each: limits[each])
         dt = min(courant, limits[kind])
         if dt < SLOWEST * courant:
-            density = np.where(self.state[0] > self._medium.solid, self.state[0], np.inf)
+            dense = np.where(self.state[0] > self._medium.solid, self.state[0], np.inf)
             raise self._invalid(
-                np.unravel_index(np.argmin(density), density.shape),
+                np.unravel_index(np.argmin(dense), dense.shape),
                 f"a {kind} time step of at least {SLOWEST * courant:.2g} s, got {dt:.2g} s;"
                 f" lower the {'viscosity' if kind == 'viscous' else 'conductivity'} or enlarge the cells",
             )
