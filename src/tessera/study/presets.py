@@ -15,7 +15,7 @@ KEY = "preset"
 PRESETS: dict[str, dict[str, Any]] = {
     # HMX at a particle velocity of 1000 m/s. Calibrated: heat_limit and half_heat (temperatures of the bulk and of what
     # has burnt), ln_z and conductivity (late ignition and growth: a third of the rate of Henson and Smilowitz, and the
-    # flame that no cell resolves), viscosity (areas that hardly depend on the cells, and the jets along the walls of pores).
+    # flame that no cell resolves), viscosity (areas that hardly depend on the cells, jets along the walls of pores).
     "hmx-9.5gpa": {
         "eos": {"kind": "linear-hugoniot", "density": 1900.0, "heat_limit": 1565.0, "half_heat": 80.0},
         "products": None,
