@@ -7,35 +7,38 @@ speed the longitudinal one, and the same formulas hold.
 References
 ----------
 Toro, Riemann Solvers and Numerical Methods for Fluid Dynamics, chapter 14 (MUSCL-Hancock, here in primitive
-variables); van Leer, J. Comput. Phys. 14 (1974) 361 (limiter).
+variables); van Leer, J. Comput. Phys. 23 (1977) 276 (monotonised central limiter).
 """
 
 import numpy as np
 
-from tessera.physics.law import HALF, TWO, ZERO, kernel, row_kernel
+from tessera.physics.law import HALF, TWO, ZERO, kernel, point, row_kernel
 from tessera.simulation.grid import ENERGY, MODULUS, RHO, SNN, SNT, SOUND, STT, A, P, U, V
 
 ACROSS = np.int64(V)  # of a type, see `scheme`
 THINNEST = np.float32(0.3)  # least density of a face, as a share of its cell's
 
 
+@point
+def limited(whole, left, right):
+    """Return the central slope, no steeper than twice either side's: none at an extremum, nor unless `whole`."""
+    steep = min(TWO * min(abs(left), abs(right)), HALF * abs(left + right))
+    slope = steep if left > ZERO else ZERO - steep
+    return slope if (left * right > ZERO) & whole else ZERO * steep
+
+
 @row_kernel
 def slope_row(thin, r, low, mid, high, slope):
-    """Write van Leer's slope of a row of cells, none where the cell is void."""
+    """Write the slope of a row of cells, none where the cell is void."""
     for i in range(slope.size):
-        left, right = mid[i] - low[i], high[i] - mid[i]
-        product = left * right
-        rising = (product > ZERO) & (r[i] > thin)
-        slope[i] = TWO * product / (left + right) if rising else ZERO * thin
+        slope[i] = limited(r[i] > thin, mid[i] - low[i], high[i] - mid[i])
 
 
 @row_kernel
 def density_faces(thin, h, low, r, high, u, du, before, behind):
     """Write the density at both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
-        left, right = r[i] - low[i], high[i] - r[i]
-        product = left * right
-        dr = TWO * product / (left + right) if (product > ZERO) & (r[i] > thin) else ZERO * thin
+        dr = limited(r[i] > thin, r[i] - low[i], high[i] - r[i])
         middle = r[i] - h * (u[i] * dr + r[i] * du[i])
         before[i] = max(middle - HALF * dr, THINNEST * r[i])
         behind[i] = max(middle + HALF * dr, THINNEST * r[i])
@@ -63,9 +66,7 @@ def pressure_faces(least, h, r, u, p, c, du, dp, before, behind):
 def energy_faces(thin, h, r, u, p, low, e, high, du, before, behind):
     """Write the internal energy at both faces of each cell of a row, half a time step later."""
     for i in range(before.size):
-        left, right = e[i] - low[i], high[i] - e[i]
-        product = left * right
-        de = TWO * product / (left + right) if (product > ZERO) & (r[i] > thin) else ZERO * thin
+        de = limited(r[i] > thin, e[i] - low[i], high[i] - e[i])
         middle = e[i] - h * (u[i] * de + p[i] / r[i] * du[i])
         before[i] = max(middle - HALF * de, ZERO)
         behind[i] = max(middle + HALF * de, ZERO)
@@ -75,9 +76,7 @@ def energy_faces(thin, h, r, u, p, low, e, high, du, before, behind):
 def carried_faces(thin, h, r, u, low, q, high, before, behind):
     """Write a quantity that the flow merely carries at both faces of each cell, half a time step later."""
     for i in range(before.size):
-        left, right = q[i] - low[i], high[i] - q[i]
-        product = left * right
-        dq = TWO * product / (left + right) if (product > ZERO) & (r[i] > thin) else ZERO * thin
+        dq = limited(r[i] > thin, q[i] - low[i], high[i] - q[i])
         middle = q[i] - h * u[i] * dq
         before[i] = middle - HALF * dq
         behind[i] = middle + HALF * dq
