@@ -32,7 +32,7 @@ def smooth() -> Found:
         rows,
         (panel,),
         (
-            "Van Leer's limiter takes the slope away at an extremum, where the scheme is of first order: the error "
+            "The limiter takes the slope away at an extremum, where the scheme is of first order: the error "
             "of the highest cell falls slower than that of the mean.",
         ),
     )

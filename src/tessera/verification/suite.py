@@ -140,9 +140,9 @@ CASES = (
         "pore",
         "The hotspot of a round pore by cell size",
         "A pore of 1.26 µm behind a piston of 1000 m/s (9.5 GPa), in HMX on a linear Hugoniot with one Arrhenius step, "
-        "viscosity and strength: the area hotter than 875 K at five times. A viscosity of 0.05 Pa s and a conductivity "
-        "of 30 W/m/K are held to the bound; with those of the studies, 0.04 Pa s and 14 W/m/K, and without conduction, "
-        "the areas are told. Half of the box is computed, and mirrored.",
+        "viscosity and strength: the area hotter than 875 K at five times. The viscosity and the conductivity of "
+        "the studies are held to the bound; with more of both, and without conduction, the areas are told. Half of the "
+        "box is computed, and mirrored.",
         pores.hotspots,
         costly=True,
     ),
