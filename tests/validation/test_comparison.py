@@ -59,6 +59,18 @@ def test_cases_beyond_an_extreme_are_counted(agreeing):
     assert f"| 134 | 3 of 7 | {100.0 * lowest['chance']:.0f} % |" in said
 
 
+def test_the_hottest_cells_are_told_for_each_scale():
+    cases = [flows.meso(radius=lambda time: 100.0 * time + 1e-6) for _ in range(2)]
+    cases[0]["temperature"][-1, 0, :2] = np.array([7000.0, 9000.0])
+    hot = int((cases[0]["temperature"] > 875.0).sum())
+    found = comparison.of_ensembles(cases[:1], cases[1:], cases[0], flows.PART, flows.VELOCITY)
+    cells = found["single_cells"]
+    assert cells["micro"]["highest"]["mean"] == 9000.0
+    assert cells["micro"]["fierce"]["mean"] == pytest.approx(2 / hot)
+    assert cells["meso"]["fierce"]["mean"] == 0.0
+    assert "| micro | 9000 (9000 to 9000) K |" in page.tables(found, "Said.")
+
+
 def test_a_sample_agrees_if_the_mean_is_near_or_the_ensemble_holds_it(agreeing):
     for scale, sample in SAMPLES.items():
         for name, slack in (("hot", 0.3), ("temperature", 0.1)):

@@ -44,7 +44,8 @@ def of_ensembles(
     Returns
     -------
     `figures`, by name with `mean`, `low`, `high` of the cases and `agrees`, extremes also with how many cases are
-    `beyond` and the `chance` of that; `samples`, by scale and quantity, per snapshot the same.
+    `beyond` and the `chance` of that; `samples`, by scale and quantity, per snapshot the same; `single_cells`, by scale
+    the spreads of what `measures.hottest` says.
     """
     found: dict[str, list[float]] = {name: [] for name in FIGURES}
     for case in micro:
@@ -68,9 +69,11 @@ def of_ensembles(
         if theirs is not None:
             beyond = sum(not FIGURES[name].agrees(each) for each in values)
             figures[name] |= {"cases": len(values), "beyond": beyond, "chance": chance(beyond, len(values), theirs)}
+    scales = {"micro": micro, "meso": meso}
     return {
         "figures": figures,
-        "samples": {"micro": _sampled(micro, SAMPLES["micro"]), "meso": _sampled(meso, SAMPLES["meso"])},
+        "samples": {scale: _sampled(cases, SAMPLES[scale]) for scale, cases in scales.items()},
+        "single_cells": {scale: _hottest(cases) for scale, cases in scales.items()},
     }
 
 
@@ -97,6 +100,11 @@ def _sampled(cases: Sequence[xr.Dataset], sample: Sample) -> dict[str, list[dict
             rows.append(row)
         said[name] = rows
     return said
+
+
+def _hottest(cases: Sequence[xr.Dataset]) -> dict[str, dict[str, float]]:
+    each = [measures.hottest(case) for case in cases]
+    return {name: _spread([one[name] for one in each])._asdict() for name in each[0]} if each else {}
 
 
 def _spread(values: Sequence[float]) -> Spread:

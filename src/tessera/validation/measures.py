@@ -20,6 +20,7 @@ EARLY = (3, 9)  # snapshots between which the bulk is read
 GROWING = (22, 27)  # snapshots between which burnt radii are compared
 BURNT = 2500.0  # temperature above which a cell is inside a burnt hotspot [K]
 COLD = 875.0  # temperature below which nothing has reacted [K]
+FIERCE = 6000.0  # temperature that no plateau reaches [K]
 SOLID = 0.99  # share of solid of a cell without void
 
 
@@ -161,6 +162,16 @@ def extremes(case: xr.Dataset) -> dict[str, float]:
     }
 
 
+def hottest(case: xr.Dataset) -> dict[str, float]:
+    """Return the highest temperature of a cell [K], and the share of what is ever hot that is above `FIERCE` [1]."""
+    temperature = case["temperature"].values
+    hot = np.count_nonzero(temperature > COLD)
+    return {
+        "highest": float(temperature.max()),
+        "fierce": np.count_nonzero(temperature > FIERCE) / hot if hot else float("nan"),
+    }
+
+
 def _edges(case: xr.Dataset) -> list[int]:
     """Return the rows along the lower and the upper edge."""
     rows = max(1, round(EDGE * case.sizes["y"]))
@@ -172,4 +183,4 @@ def _median(parts: list[np.ndarray]) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-__all__ = ["bulk", "extremes", "front_state", "growth", "hotspots", "inlet", "late"]
+__all__ = ["bulk", "extremes", "front_state", "growth", "hotspots", "hottest", "inlet", "late"]

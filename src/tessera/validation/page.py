@@ -8,6 +8,7 @@ import numpy as np
 
 from tessera.data import files
 from tessera.evaluation import figures
+from tessera.validation.measures import FIERCE
 from tessera.validation.published import FIGURES, SAMPLES
 
 SHOWN = {"Pa": (1e-9, "GPa", "{:.2f}"), "m/s": (1.0, "m/s", "{:.0f}"), "K": (1.0, "K", "{:.0f}")}
@@ -41,6 +42,11 @@ def tables(compared: Mapping[str, Any], said: str) -> str:
         if figure.simulations is not None:
             beyond = f"{here['beyond']} of {here['cases']}"
             lines.append(f"| {figure.quantity} | {figure.simulations} | {beyond} | {100.0 * here['chance']:.0f} % |")
+    lines += ["", f"| Single cells here | Hottest of a case | Share of what is hot that is above {FIERCE:.0f} K |"]
+    lines.append("|" + " --- |" * 3)
+    for scale_name, cells in compared["single_cells"].items():
+        share = {name: 100.0 * value for name, value in cells["fierce"].items()}
+        lines.append(f"| {scale_name} | {_span(cells['highest'], '{:.0f}')} K | {_span(share, '{:.1f}')} % |")
     for scale_name, sample in SAMPLES.items():
         rows = compared["samples"][scale_name]
         lines += ["", f"{sample.name}, and the mean here with 10 to 90 % of the cases:", ""]
