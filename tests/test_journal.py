@@ -39,6 +39,14 @@ def test_a_stage_says_when_it_began_and_what_it_took(study, tmp_path):
     assert begins.endswith(f"design: begins {tmp_path / 'd.nc'}") and "design: done in " in ends
 
 
+def test_a_question_for_help_is_no_stage():
+    done = subprocess.run(
+        [sys.executable, "-m", "tessera", "design", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--scale" in done.stdout and '"event"' not in done.stdout
+    assert done.stderr == ""
+
+
 def test_a_failure_is_one_line_for_people_and_the_same_for_machines(study, tmp_path):
     study.write_text("{}")
     done = subprocess.run(design(study, tmp_path / "d.nc"), capture_output=True, text=True, check=False)

@@ -19,7 +19,8 @@ def call() -> tuple[int, str]:
     """Run the command that the process was called with; return its exit code and what is wrong, in one line."""
     _log_to_stderr()
     words, command = _called(sys.argv[1:])
-    if any(option.name == "out" and option.required for option in getattr(command, "params", ())):
+    works = any(option.name == "out" and option.required for option in getattr(command, "params", ()))
+    if works and "--help" not in sys.argv:
         journal.begin(" ".join(words), sys.argv[1:])
     try:
         return cli.app(standalone_mode=False) or 0, ""
