@@ -50,13 +50,14 @@ def test_an_elastic_wave_runs_ahead_of_a_slow_shock():
     assert box.state[0, 0, 60] == pytest.approx(behind.density, rel=1e-3)
 
 
-@pytest.mark.parametrize("velocity", [300.0, 1000.0])
-def test_the_stress_behind_a_shock_exceeds_the_pressure_by_two_thirds_of_the_yield_stress(velocity):
+@pytest.mark.parametrize(("velocity", "unloaded"), [(300.0, 1e-3), (1000.0, 0.04)])
+def test_the_stress_behind_a_shock_exceeds_the_pressure_by_two_thirds_of_the_yield_stress(velocity, unloaded):
+    """Less by what a strong shock unloads: its density overshoots by 1.5e-4, and the way back is elastic."""
     box = until(driven(np.ones((2, 300)), velocity), 4e-10)
     behind, _ = eos.hugoniot(HMX, velocity, strength=STEEL)
     rho, u, s = box.state[0, 0, 50], first(box, 1)[50], first(box, 7)[50]
     p = eos.pressure(HMX, rho, first(box, 3)[50] - 0.5 * u**2)
-    assert s == pytest.approx(-2.0 / 3.0 * STEEL.yield_stress, rel=0.02)  # less by what the wake of the front unloads
+    assert s == pytest.approx(-2.0 / 3.0 * STEEL.yield_stress, rel=unloaded)
     assert p - s == pytest.approx(behind.pressure, rel=1e-3)
     assert first(box, 8)[50] == pytest.approx(-0.5 * s, rel=1e-3)
 

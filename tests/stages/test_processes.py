@@ -48,7 +48,7 @@ def test_two_processes_train_as_one_with_the_whole_batch(made, never_stopped, tm
     for name, value in alone.items():
         torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=1e-4)
     for one, other in zip(history, lines, strict=True):
-        assert one == pytest.approx(other, rel=1e-4)
+        assert one == pytest.approx(other, rel=1e-3)
 
 
 def test_killed_at_random_and_resumed_two_processes_equal_themselves_never_stopped(made, never_stopped, tmp_path):
