@@ -47,10 +47,12 @@ def test_two_processes_train_as_one_with_the_whole_batch(made, never_stopped, tm
     weights, lines = never_stopped
     for name, value in alone.items():
         torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=1e-4)
-    losses = [{name: value for name, value in epoch[0].items() if "loss" in name} for epoch in (history, lines)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    rounding = 1e-6  # in the first epoch; it grows from there, and most in validations, which are whole roll-outs
     for one, other in zip(history, lines, strict=True):
-        assert one == pytest.approx(other, rel=1e-3)  # rounding grows a hundredfold in an epoch
+        losses = [{name: value for name, value in said.items() if "loss" in name} for said in (one, other)]
+        assert losses[0] == pytest.approx(losses[1], rel=rounding)
+        assert one == pytest.approx(other, rel=1e-3)
+        rounding = 1e-4
 
 
 def test_killed_at_random_and_resumed_two_processes_equal_themselves_never_stopped(made, never_stopped, tmp_path):

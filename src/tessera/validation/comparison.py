@@ -104,7 +104,7 @@ def _sampled(cases: Sequence[xr.Dataset], sample: Sample) -> dict[str, list[dict
 
 def _hottest(cases: Sequence[xr.Dataset]) -> dict[str, dict[str, float]]:
     each = [measures.hottest(case) for case in cases]
-    return {name: _spread([one[name] for one in each])._asdict() for name in each[0]} if each else {}
+    return {name: _spread([one[name] for one in each])._asdict() for name in each[0]}
 
 
 def _spread(values: Sequence[float]) -> Spread:
